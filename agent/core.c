@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The core as the rest of the program sees it: starting, stopping, and what the AgentX thread may call. */
+#include "agent/core.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/core_state.h"
+#include "agent/log.h"
+#include "agent/snapshot_build.h"
+
+static struct core *make(struct config *config, const char *config_path, struct err *e);
+static void raise_descriptor_limit(void);
+static int open_descriptors(struct core *c, struct err *e);
+static int take_up_instances(struct core *c, struct err *e);
+static int start_thread(struct core *c, struct err *e);
+static void destroy(struct core *c);
+
+uint64_t
+core_now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* ---- starting --------------------------------------------------------------------------------------------------- */
+
+int
+core_start(struct core **out, struct config *config, const char *config_path, struct err *e)
+{
+    struct core *c = make(config, config_path, e);
+    int code;
+
+    *out = NULL;
+    if (!c)
+        return -ENOMEM;
+    raise_descriptor_limit();
+    code = open_descriptors(c, e);
+    if (code == 0)
+        code = site_open(&c->site, config->runtime_dir, e);
+    if (code == 0)
+        code = take_up_instances(c, e);
+    if (code == 0 && !core_build(c, core_now_ns()))
+        code = err_set(e, -ENOMEM, "no memory for a snapshot");
+    if (code == 0)
+        code = start_thread(c, e);
+    if (code < 0) {
+        c->hold->config = NULL; /* the caller's still */
+        destroy(c);
+        return code;
+    }
+    *out = c;
+    return 0;
+}
+
+static struct core *
+make(struct config *config, const char *config_path, struct err *e)
+{
+    struct core *c = calloc(1, sizeof(*c));
+
+    if (!c)
+        goto no_memory;
+    c->request_fd = c->stop_fd = c->signal_fd = c->epoll_fd = -1;
+    c->site.runtime_fd = c->site.lock_fd = c->site.runtime_watch = c->site.watcher.fd = -1;
+    c->started_ns = core_now_ns();
+    c->next_tick_ns = c->started_ns + CORE_TICK_NS;
+    pthread_mutex_init(&c->mutex, NULL);
+    pthread_cond_init(&c->published, NULL);
+    status_init(&c->status);
+    c->config_path = strdup(config_path);
+    if (!c->config_path || config_hold_new(&c->hold, config, 1, e) < 0) {
+        free(c->config_path);
+        free(c);
+        goto no_memory;
+    }
+    c->first_hold = config_hold_take(c->hold);
+    atomic_init(&c->max_age_ns, (uint64_t)config->snapshot_max_age_ms * 1000000u);
+    return c;
+
+no_memory:
+    err_set(e, -ENOMEM, "no memory for the agent");
+    return NULL;
+}
+
+/* Every lane takes a descriptor. */
+static void
+raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    if (limit.rlim_cur < SITE_LANES_MAX + 1024) {
+        limit.rlim_cur = limit.rlim_max < SITE_LANES_MAX + 1024 ? limit.rlim_max : SITE_LANES_MAX + 1024;
+        setrlimit(RLIMIT_NOFILE, &limit); /* where it fails, lanes beyond the limit wait, and say so */
+    }
+}
+
+static int
+open_descriptors(struct core *c, struct err *e)
+{
+    sigset_t signals;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    c->request_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    c->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    c->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+    c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (c->request_fd < 0 || c->stop_fd < 0 || c->signal_fd < 0 || c->epoll_fd < 0)
+        return err_sys(e, -errno, "cannot make the descriptors that the core waits on");
+    return 0;
+}
+
+static int
+take_up_instances(struct core *c, struct err *e)
+{
+    const struct config *config = c->hold->config;
+
+    c->instance = calloc(config->n_instances + 1, sizeof(struct instance *));
+    for (size_t k = 0; c->instance && k < config->n_instances; k++) {
+        struct instance *i = calloc(1, sizeof(*i));
+        int code = i ? instance_take_up(i, &config->instances[k], &c->site, core_now_ns(), e)
+                     : err_set(e, -ENOMEM, "no memory for an instance");
+
+        if (code < 0) {
+            free(i);
+            return code;
+        }
+        c->instance[c->n_instances++] = i;
+    }
+    core_look_for_strangers(c);
+    core_put_states(c);
+    return c->instance ? 0 : err_set(e, -ENOMEM, "no memory for the instances");
+}
+
+static int
+start_thread(struct core *c, struct err *e)
+{
+    int watched[] = { c->request_fd, c->stop_fd, c->signal_fd, c->site.watcher.fd };
+    int code;
+
+    for (size_t i = 0; i < sizeof(watched) / sizeof(watched[0]); i++) {
+        struct epoll_event event = { .events = EPOLLIN, .data.fd = watched[i] };
+
+        if (watched[i] >= 0 && epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, watched[i], &event) < 0)
+            return err_sys(e, -errno, "cannot wait on a descriptor");
+    }
+    status_open(&c->status, &c->site, c->epoll_fd);
+    code = pthread_create(&c->thread, NULL, core_thread, c);
+    return code == 0 ? 0 : err_sys(e, -code, "cannot start the core thread");
+}
+
+/* ---- stopping --------------------------------------------------------------------------------------------------- */
+
+void
+core_request_stop(struct core *c)
+{
+    eventfd_write(c->stop_fd, 1); /* never read: it stays readable */
+}
+
+int
+core_stop_fd(const struct core *c)
+{
+    return c->stop_fd;
+}
+
+void
+core_stop(struct core *c)
+{
+    if (!c)
+        return;
+    core_request_stop(c);
+    pthread_join(c->thread, NULL);
+    destroy(c);
+}
+
+static void
+destroy(struct core *c)
+{
+    status_close(&c->status);
+    core_put_states(c);
+    for (size_t k = 0; k < c->n_instances; k++) {
+        instance_let_go(c->instance[k], &c->site);
+        free(c->instance[k]);
+    }
+    free(c->instance);
+    snapshot_release(c->snapshot);
+    if (c->site.runtime_dir)
+        site_close(&c->site);
+    config_hold_release(c->hold);
+    config_hold_release(c->first_hold);
+    for (int *fd = (int[]){ c->request_fd, c->stop_fd, c->signal_fd, c->epoll_fd, -2 }; *fd != -2; fd++)
+        if (*fd >= 0)
+            close(*fd);
+    pthread_cond_destroy(&c->published);
+    pthread_mutex_destroy(&c->mutex);
+    free(c->config_path);
+    free(c);
+}
+
+/* ---- what the AgentX thread calls ------------------------------------------------------------------------------- */
+
+static struct timespec
+deadline_of(uint64_t ns)
+{
+    return (struct timespec){ .tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u) };
+}
+
+const struct snapshot *
+core_snapshot_acquire(struct core *c, unsigned wait_ms)
+{
+    uint64_t now_ns = core_now_ns();
+    struct timespec deadline = deadline_of(now_ns + (uint64_t)wait_ms * 1000000u);
+    const struct snapshot *s;
+
+    pthread_mutex_lock(&c->mutex);
+    if (now_ns > c->snapshot->taken_ns + atomic_load_explicit(&c->max_age_ns, memory_order_relaxed) &&
+        !c->has_ended) {
+        uint64_t generation = c->snapshot->generation;
+
+        c->is_wanted = true;
+        eventfd_write(c->request_fd, 1);
+        while (c->snapshot->generation == generation && !c->has_ended)
+            if (pthread_cond_clockwait(&c->published, &c->mutex, CLOCK_MONOTONIC, &deadline) != 0)
+                break;
+    }
+    s = snapshot_take(c->snapshot);
+    pthread_mutex_unlock(&c->mutex);
+    return s;
+}
+
+void
+core_snapshot_release(struct core *c, const struct snapshot *s)
+{
+    (void)c;
+    snapshot_release(s);
+}
+
+void
+core_report_agentx(struct core *c, const struct agentx_report *report)
+{
+    bool is_news;
+
+    pthread_mutex_lock(&c->mutex);
+    is_news =
+        !c->has_report || report->state != c->report.state || strcmp(report->reason, c->report.reason) != 0;
+    c->report = *report;
+    c->has_report = true;
+    pthread_mutex_unlock(&c->mutex);
+    if (is_news)
+        eventfd_write(c->request_fd, 1);
+}

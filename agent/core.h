@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The core thread: everything of the agent that must not stall. It finds lanes, follows them, retires the
+ * dead into the store, keeps operational states, reloads the configuration, answers `sipstat --agent`, and
+ * builds snapshots. It knows nothing of net-snmp; the AgentX thread knows it by this header alone. */
+#ifndef AGENT_CORE_H
+#define AGENT_CORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "mib/snapshot.h"
+#include "sipcore/err.h"
+
+struct core;
+
+/* Open the store, take up the lanes that are there, build a first snapshot and start the thread. Takes
+ * `config` over when it succeeds. `config_path` is read again on SIGHUP. Block SIGHUP, SIGTERM and SIGINT
+ * in all threads before: the core takes them from a signalfd. 0, or a negative errno and `e` set. Call
+ * once. */
+int core_start(struct core **out, struct config *config, const char *config_path, struct err *e);
+
+/* Ask the core to end, as SIGTERM does. Any thread. */
+void core_request_stop(struct core *c);
+
+/* A descriptor that becomes readable (and stays so) once the core was asked to end: for the other thread's
+ * poll. */
+int core_stop_fd(const struct core *c);
+
+/* Wait for the thread to end and free everything. The other thread must have let go of its snapshots. */
+void core_stop(struct core *c);
+
+/* A snapshot not older than the configured snapshot_max_age, as a hold that core_snapshot_release() ends.
+ * When the held one is too old the core is asked for a new one and waited for, at most `wait_ms`; then, or
+ * when the core is busy for longer, the newest there is. Never NULL after core_start(). Called by the
+ * AgentX thread only. */
+const struct snapshot *core_snapshot_acquire(struct core *c, unsigned wait_ms);
+void core_snapshot_release(struct core *c, const struct snapshot *s);
+
+/* What the AgentX thread has to say of itself. The core logs changes, once each, and shows it in `sipstat
+ * --agent`. */
+enum agentx_state { AGENTX_STARTING, AGENTX_CONNECTED, AGENTX_DISCONNECTED };
+
+struct agentx_report {
+    enum agentx_state state;
+    char reason[256];              /* why not connected, and the remedy; "" while connected */
+    uint64_t connects, disconnects;
+    uint64_t requests;             /* varbinds answered */
+    uint64_t registrations_refused; /* by the master, see its log for why */
+    uint64_t last_request_ns;      /* CLOCK_MONOTONIC, 0 never */
+    uint64_t turn_started_ns;      /* when the thread last began a turn that may block in the master, 0: it waits for work */
+};
+
+/* Store the report for the core; copies, never blocks for long. */
+void core_report_agentx(struct core *c, const struct agentx_report *report);
+
+/* CLOCK_MONOTONIC in nanoseconds. */
+uint64_t core_now_ns(void);
+
+#endif

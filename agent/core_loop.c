@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The core thread: waits for something to happen in directories, for the other thread, for signals, for
+ * somebody who asks for the status, and for time to pass. */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "agent/core_state.h"
+#include "agent/log.h"
+#include "agent/snapshot_build.h"
+
+enum { EVENTS_MAX = 16 };
+
+static bool turn(struct core *c);
+static int wait_ms(const struct core *c, uint64_t now_ns);
+static void answer_other_thread(struct core *c, uint64_t now_ns);
+static bool take_signals(struct core *c, uint64_t now_ns);
+static void take_directory_events(struct core *c, uint64_t now_ns);
+static void publish(struct core *c, const struct snapshot *s);
+
+void *
+core_thread(void *core)
+{
+    struct core *c = core;
+
+    log_line(LOG_LEVEL_INFO, LOG_AGENT, "started, %zu instances, runtime directory %s", c->n_instances,
+             c->site.runtime_dir);
+    while (turn(c))
+        continue;
+    log_line(LOG_LEVEL_INFO, LOG_AGENT, "stopping");
+    pthread_mutex_lock(&c->mutex);
+    c->has_ended = true;
+    pthread_cond_broadcast(&c->published);
+    pthread_mutex_unlock(&c->mutex);
+    return NULL;
+}
+
+/* Wait once, and do what there is to do. False when the end was asked for. */
+static bool
+turn(struct core *c)
+{
+    struct epoll_event events[EVENTS_MAX];
+    int count = epoll_wait(c->epoll_fd, events, EVENTS_MAX, wait_ms(c, core_now_ns()));
+    uint64_t now_ns = core_now_ns();
+
+    for (int k = 0; k < count; k++) {
+        int fd = events[k].data.fd;
+
+        if (fd == c->stop_fd)
+            return false;
+        if (fd == c->request_fd)
+            answer_other_thread(c, now_ns);
+        else if (fd == c->signal_fd && !take_signals(c, now_ns))
+            return false;
+        else if (fd == c->site.watcher.fd)
+            take_directory_events(c, now_ns);
+        else if (fd != c->signal_fd)
+            status_event(&c->status, c, fd, now_ns);
+    }
+    if (now_ns >= c->site.next_look_ns) {
+        c->site.next_look_ns = SITE_NEVER;
+        for (size_t k = 0; k < c->n_instances; k++)
+            instance_look(c->instance[k], &c->site, now_ns);
+    }
+    if (now_ns >= c->next_tick_ns) {
+        c->next_tick_ns = now_ns + CORE_TICK_NS;
+        core_tick(c, now_ns);
+    }
+    return true;
+}
+
+static int
+wait_ms(const struct core *c, uint64_t now_ns)
+{
+    uint64_t next_ns = c->next_tick_ns < c->site.next_look_ns ? c->next_tick_ns : c->site.next_look_ns;
+
+    return next_ns <= now_ns ? 0 : (int)((next_ns - now_ns + 999999) / 1000000);
+}
+
+/* ---- snapshots -------------------------------------------------------------------------------------------------- */
+
+static void
+answer_other_thread(struct core *c, uint64_t now_ns)
+{
+    eventfd_t ignored;
+    bool is_wanted;
+
+    eventfd_read(c->request_fd, &ignored);
+    pthread_mutex_lock(&c->mutex);
+    is_wanted = c->is_wanted;
+    c->is_wanted = false;
+    pthread_mutex_unlock(&c->mutex);
+    if (is_wanted)
+        core_build(c, now_ns);
+    core_say_report(c);
+}
+
+bool
+core_build(struct core *c, uint64_t now_ns)
+{
+    const struct snapshot *s;
+    struct err e;
+
+    for (size_t k = 0; k < c->n_instances; k++)
+        instance_refresh(c->instance[k], &c->site, now_ns);
+    if (snapshot_build(&s, c->instance, c->n_instances, c->hold, ++c->generation, now_ns, &e) < 0) {
+        log_line(LOG_LEVEL_ERROR, LOG_AGENT, "%s; answering from the snapshot before", e.text);
+        return false;
+    }
+    c->built_ns = now_ns;
+    c->build_took_ns = core_now_ns() - now_ns;
+    if (c->build_took_ns > c->build_worst_ns)
+        c->build_worst_ns = c->build_took_ns;
+    c->builds++;
+    publish(c, s);
+    return true;
+}
+
+static void
+publish(struct core *c, const struct snapshot *s)
+{
+    const struct snapshot *before;
+
+    pthread_mutex_lock(&c->mutex);
+    before = c->snapshot;
+    c->snapshot = s;
+    pthread_cond_broadcast(&c->published);
+    pthread_mutex_unlock(&c->mutex);
+    snapshot_release(before);
+}
+
+/* ---- signals ---------------------------------------------------------------------------------------------------- */
+
+/* False: the end is asked for; then both threads are told. */
+static bool
+take_signals(struct core *c, uint64_t now_ns)
+{
+    struct signalfd_siginfo info;
+    bool must_reload = false, must_stop = false;
+
+    while (read(c->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        must_reload |= info.ssi_signo == SIGHUP;
+        must_stop |= info.ssi_signo != SIGHUP;
+    }
+    if (must_stop)
+        core_request_stop(c);
+    else if (must_reload)
+        core_reload(c, now_ns);
+    return !must_stop;
+}
+
+/* ---- directories ------------------------------------------------------------------------------------------------ */
+
+struct directory_events {
+    struct core *core;
+    uint64_t now_ns;
+};
+
+static struct instance *
+find_instance(const struct core *c, const char *name)
+{
+    for (size_t k = 0; k < c->n_instances; k++)
+        if (strcmp(c->instance[k]->name, name) == 0)
+            return c->instance[k];
+    return NULL;
+}
+
+bool
+core_has_instance(const struct core *c, const char *name)
+{
+    return find_instance(c, name) != NULL;
+}
+
+static void
+runtime_event(struct core *c, const struct watcher_event *event, uint64_t now_ns)
+{
+    struct instance *i = find_instance(c, event->name);
+
+    if (event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)) {
+        c->next_tick_ns = now_ns; /* where the site is checked */
+    } else if (i) {
+        i->must_look = true; /* when it went, at the next tick: whoever removes it may not have finished */
+        if (event->mask & (IN_CREATE | IN_MOVED_TO))
+            site_look_at(&c->site, now_ns);
+    } else if (event->mask & (IN_CREATE | IN_MOVED_TO)) {
+        if (event->mask & IN_ISDIR)
+            site_note_stranger(&c->site, event->name);
+    } else if (event->mask & (IN_DELETE | IN_MOVED_FROM)) {
+        site_forget_stranger(&c->site, event->name);
+    }
+}
+
+static void
+on_directory_event(void *context, const struct watcher_event *event)
+{
+    const struct directory_events *d = context;
+    struct core *c = d->core;
+
+    if (event->watch < 0) {
+        log_line(LOG_LEVEL_WARNING, LOG_LANE, "directory events were lost; looking through all directories");
+        for (size_t k = 0; k < c->n_instances; k++)
+            c->instance[k]->must_scan = c->instance[k]->must_look = true;
+        site_look_at(&c->site, d->now_ns);
+        return;
+    }
+    if (event->watch == c->site.runtime_watch) {
+        runtime_event(c, event, d->now_ns);
+        return;
+    }
+    for (size_t k = 0; k < c->n_instances; k++)
+        if (c->instance[k]->watch == event->watch)
+            instance_event(c->instance[k], &c->site, event, d->now_ns);
+}
+
+static void
+take_directory_events(struct core *c, uint64_t now_ns)
+{
+    struct directory_events d = { .core = c, .now_ns = now_ns };
+
+    watcher_read(&c->site.watcher, on_directory_event, &d);
+    for (size_t k = 0; k < c->n_instances; k++)
+        instance_finish_events(c->instance[k], &c->site, now_ns);
+}

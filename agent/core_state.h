@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The core's insides, for its own files: what the core thread owns, and the little it shares. */
+#ifndef AGENT_CORE_STATE_H
+#define AGENT_CORE_STATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/config_hold.h"
+#include "agent/core.h"
+#include "agent/instance.h"
+#include "agent/site.h"
+#include "agent/status.h"
+
+#define CORE_TICK_NS 1000000000u
+
+/* What became of the last reload, for people. */
+struct core_reload {
+    uint64_t attempts, failures;
+    uint64_t last_ns; /* CLOCK_MONOTONIC; 0: none */
+    bool last_failed;
+    char text[256];
+};
+
+struct core {
+    /* Shared with the AgentX thread, under the mutex, which is never held over a system call that could
+     * wait. */
+    pthread_mutex_t mutex;
+    pthread_cond_t published;        /* a new snapshot, or the end */
+    const struct snapshot *snapshot; /* the newest; one reference */
+    bool is_wanted;                  /* somebody waits for a newer one */
+    bool has_ended;                  /* the core thread builds no more */
+    struct agentx_report report;
+    bool has_report;
+
+    /* Set once, or atomic. */
+    int request_fd;                  /* eventfd: look at what the other thread wants */
+    int stop_fd;                     /* eventfd: readable from the moment that the end is asked for */
+    atomic_uint_fast64_t max_age_ns; /* snapshot_max_age */
+
+    /* The core thread's own. */
+    pthread_t thread;
+    int signal_fd, epoll_fd;
+    char *config_path;
+    struct config_hold
+        *first_hold;          /* what the agent was started with: names that the other thread was given */
+    struct config_hold *hold; /* in force */
+    struct site site;
+    struct instance **instance; /* in the order of the configuration */
+    size_t n_instances;
+    struct status status;
+    struct core_reload reload;
+    struct agentx_report said_report; /* as last logged */
+    bool must_put_all;                /* the store is new, and has not got everything yet */
+    int said_put_code;
+    uint64_t started_ns, next_tick_ns;
+    uint64_t built_ns; /* when the newest snapshot was begun */
+    uint64_t build_took_ns, build_worst_ns;
+    uint64_t builds;
+    uint64_t generation; /* of the newest snapshot */
+};
+
+/* core_loop.c: the core thread. */
+void *core_thread(void *core);
+
+/* Read all lanes, build a snapshot and publish it. False: no memory, the old one stays (said once). */
+bool core_build(struct core *c, uint64_t now_ns);
+
+/* core_reload.c: read the configuration again. */
+void core_reload(struct core *c, uint64_t now_ns);
+
+/* Whether `name` is an instance of the configuration in force. */
+bool core_has_instance(const struct core *c, const char *name);
+
+/* See which directories of the runtime directory are no instance's. */
+void core_look_for_strangers(struct core *c);
+
+/* core_tick.c: what is done once a second. */
+void core_tick(struct core *c, uint64_t now_ns);
+
+/* Put what changed of the instances' states into the store. */
+void core_put_states(struct core *c);
+
+/* Log what changed in the other thread's report. */
+void core_say_report(struct core *c);
+
+#endif

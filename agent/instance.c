@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One configured SIP entity: its life from the configuration's point of view, and what its lanes say of
+ * its state. */
+#include "agent/instance.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "agent/instance_internal.h"
+#include "agent/log.h"
+
+enum { LOOK_AGAIN_NS = 3000000 };
+
+static void read_store(struct instance *i, struct site *site, uint64_t now_ns);
+static void reconcile(struct instance *i, struct site *site, uint64_t now_ns);
+static void look_at_closed(struct instance *i, struct site *site, const char *name, uint64_t now_ns);
+static void note_software(struct instance *i);
+static void sum_messages(const struct instance *i, uint64_t *in, uint64_t *out);
+static void hear(struct instance *i, bool collector_moved, uint64_t now_ns);
+
+/* ---- beginning and end ------------------------------------------------------------------------------------------ */
+
+int
+instance_take_up(struct instance *i, const struct config_instance *config, struct site *site, uint64_t now_ns,
+                 struct err *e)
+{
+    int code;
+
+    *i = (struct instance){ .config = config, .dir_fd = -1, .watch = -1, .must_look = true };
+    snprintf(i->name, sizeof(i->name), "%s", config->name);
+    lane_set_init(&i->lanes);
+    row_order_init(&i->order);
+    interest_init(&i->interest);
+    interest_want(&i->interest, config);
+    code = tally_init(&i->retained, e);
+    if (code == 0)
+        code = tally_init(&i->sum, e);
+    if (code < 0) {
+        tally_fini(&i->retained);
+        return err_wrap(e, code, "instance %s", i->name);
+    }
+    row_order_seed(&i->sum, config);
+    oper_state_init(&i->state, now_ns);
+    i->is_unread = true;
+    read_store(i, site, now_ns);
+    instance_directory_look(i, site);
+    instance_scan(i, site, now_ns);
+    reconcile(i, site, now_ns);
+    return 0;
+}
+
+/* What the store keeps becomes what the instance holds. Nothing kept: counting begins now. Until it could
+ * be read nothing is retired, so that nothing is in the totals twice. */
+static void
+read_store(struct instance *i, struct site *site, uint64_t now_ns)
+{
+    struct tally totals;
+    struct err e;
+    int code;
+
+    if (!i->is_unread || !site->store)
+        return;
+    code = tally_init(&totals, &e);
+    if (code < 0)
+        return;
+    code = store_get(site->store, i->name, &totals, &i->state, now_ns, &e);
+    if (code == -EBADMSG) {
+        log_line(LOG_LEVEL_ERROR, LOG_STORE, "instance %s: %s: what ended writers counted is lost", i->name,
+                 e.text);
+        oper_state_init(&i->state, now_ns);
+    }
+    if (code == 0) {
+        tally_fini(&i->retained);
+        i->retained = totals;
+    } else {
+        tally_fini(&totals);
+    }
+    i->state_changed = code != 0;
+    i->is_unread = code != 0 && code != -ENOENT && code != -EBADMSG;
+}
+
+struct reconciliation {
+    struct instance *instance;
+    struct store *store;
+    bool all_seen; /* every file in the directory is attached: what is not among them is gone */
+    unsigned lost;
+};
+
+/* A lane that the store knows and no file is: retired and removed is well, attached means that its counts
+ * are gone. A retired one is remembered for as long as a file that could not be opened might be it. */
+static void
+reconcile_lane(void *context, const uint8_t identity[LANE_IDENTITY_OCTETS], enum store_lane stage)
+{
+    struct reconciliation *r = context;
+
+    if (lane_set_find_identity(&r->instance->lanes, identity))
+        return;
+    if (stage == STORE_LANE_ATTACHED)
+        r->lost++;
+    if (stage == STORE_LANE_ATTACHED || r->all_seen)
+        store_forget_later(r->store, r->instance->name, identity);
+}
+
+/* Compare what was there when an agent last looked with what is there now, and decide what happened
+ * meanwhile. */
+static void
+reconcile(struct instance *i, struct site *site, uint64_t now_ns)
+{
+    struct reconciliation r = { .instance = i, .store = site->store };
+    bool has_collector = false;
+    uint64_t in, out;
+    struct err e;
+
+    r.all_seen = i->dir_fd >= 0 && !i->must_scan && !i->lanes.is_refusing && i->lanes.n_aside == 0 &&
+                 i->lanes.aside_over == 0;
+    if (site->store && store_each_lane(site->store, i->name, reconcile_lane, &r, &e) < 0)
+        log_line(LOG_LEVEL_ERROR, LOG_STORE, "instance %s: %s", i->name, e.text);
+    if (r.lost > 0) {
+        log_line(LOG_LEVEL_WARNING, LOG_LANE,
+                 "instance %s: %u lanes vanished while no agent ran: their counts are lost", i->name, r.lost);
+        i->vanished += r.lost;
+        instance_lose(i, now_ns);
+    }
+    for (uint32_t k = 0; k < i->lanes.count; k++) {
+        struct lane *l = i->lanes.lane[k];
+
+        l->messages = lane_messages(l);
+        if (l->stage == LANE_LIVE)
+            instance_check_lane(i, l, now_ns);
+        has_collector |= l->stage == LANE_LIVE && lane_is_collector(l);
+    }
+    sum_messages(i, &in, &out);
+    hear(i, has_collector && (in > i->state.messages_in || out > i->state.messages_out), now_ns);
+    /* Writers that died and writers that came in the dark: the entity was down between them. */
+    instance_decide(i, true, now_ns);
+    instance_decide(i, false, now_ns);
+    instance_settle(i, site, now_ns);
+}
+
+void
+instance_let_go(struct instance *i, struct site *site)
+{
+    instance_directory_close(i, site);
+    interest_fini(&i->interest);
+    site->lanes -= i->lanes.count;
+    lane_set_fini(&i->lanes);
+    row_order_fini(&i->order);
+    tally_fini(&i->sum);
+    tally_fini(&i->retained);
+}
+
+void
+instance_reconfigure(struct instance *i, const struct config_instance *config, struct site *site,
+                     struct tally *sum)
+{
+    tally_fini(&i->sum);
+    i->sum = *sum;
+    row_order_fini(&i->order);
+    row_order_seed(&i->sum, config);
+    for (uint32_t k = 0; k < i->lanes.count; k++)
+        memset(&i->lanes.lane[k]->map, 0, sizeof(i->lanes.lane[k]->map));
+    i->config = config;
+    interest_want(&i->interest, config);
+    instance_directory_look(i, site);
+}
+
+/* ---- as time goes by -------------------------------------------------------------------------------------------- */
+
+void
+instance_event(struct instance *i, struct site *site, const struct watcher_event *event, uint64_t now_ns)
+{
+    const uint32_t gone = IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT;
+
+    if (event->mask & gone) {
+        i->must_look = true;
+        return;
+    }
+    if (strcmp(event->name, LANE_INTEREST_NAME) == 0) {
+        if (event->mask & (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO) && i->dir_fd >= 0)
+            interest_apply(&i->interest, i->dir_fd, i->name);
+        return;
+    }
+    if (event->mask & (IN_CREATE | IN_MOVED_TO))
+        instance_attach(i, site, event->name, now_ns);
+    if (event->mask & (IN_DELETE | IN_MOVED_FROM))
+        instance_detach_aside(i, event->name);
+    if (event->mask & IN_CLOSE_WRITE)
+        look_at_closed(i, site, event->name, now_ns);
+}
+
+/* Somebody who could write to the file has let go of it. A death is taken in at once: what comes up later
+ * in the same breath is another start. */
+static void
+look_at_closed(struct instance *i, struct site *site, const char *name, uint64_t now_ns)
+{
+    for (uint32_t k = 0; k < i->lanes.count; k++) {
+        struct lane *l = i->lanes.lane[k];
+
+        if (l->stage != LANE_LIVE || strcmp(l->name, name) != 0)
+            continue;
+        if (instance_check_lane(i, l, now_ns)) {
+            instance_decide(i, false, now_ns);
+            continue;
+        }
+        /* The kernel tells of a close just before it drops the lock: look again a little later. */
+        l->look_ns = now_ns + LOOK_AGAIN_NS;
+        site_look_at(site, l->look_ns);
+    }
+}
+
+void
+instance_finish_events(struct instance *i, struct site *site, uint64_t now_ns)
+{
+    if (!i->must_settle)
+        return;
+    instance_decide(i, false, now_ns);
+    instance_settle(i, site, now_ns);
+}
+
+void
+instance_look(struct instance *i, struct site *site, uint64_t now_ns)
+{
+    if (i->must_look)
+        instance_directory_look(i, site);
+    if (i->must_scan)
+        instance_scan(i, site, now_ns);
+    for (uint32_t k = 0; k < i->lanes.count; k++) {
+        struct lane *l = i->lanes.lane[k];
+
+        if (l->look_ns == 0)
+            continue;
+        if (l->look_ns > now_ns) {
+            site_look_at(site, l->look_ns);
+            continue;
+        }
+        l->look_ns = 0;
+        if (l->stage == LANE_LIVE)
+            instance_check_lane(i, l, now_ns);
+    }
+    instance_finish_events(i, site, now_ns);
+}
+
+void
+instance_tick(struct instance *i, struct site *site, bool is_fresh, uint64_t now_ns)
+{
+    if (i->is_unread)
+        read_store(i, site, now_ns);
+    if (i->must_look || i->dir_fd < 0 || site->watcher.is_blind)
+        instance_directory_look(i, site);
+    else if (!i->interest.is_set)
+        interest_apply(&i->interest, i->dir_fd, i->name);
+    if (i->must_scan || site->watcher.is_blind)
+        instance_scan(i, site, now_ns);
+    instance_retry_aside(i, site, now_ns);
+    for (uint32_t k = 0; k < i->lanes.count; k++)
+        if (i->lanes.lane[k]->stage == LANE_LIVE)
+            instance_check_lane(i, i->lanes.lane[k], now_ns);
+    if (is_fresh)
+        instance_decide(i, false, now_ns);
+    else
+        instance_refresh(i, site, now_ns);
+    instance_settle(i, site, now_ns);
+}
+
+void
+instance_refresh(struct instance *i, struct site *site, uint64_t now_ns)
+{
+    bool collector_moved = false;
+
+    for (uint32_t k = 0; k < i->lanes.count; k++) {
+        struct lane *l = i->lanes.lane[k];
+        uint64_t before = l->messages;
+
+        if (l->stage != LANE_LIVE)
+            continue;
+        instance_refresh_lane(i, l, now_ns);
+        collector_moved |= lane_is_collector(l) && l->messages > before;
+    }
+    hear(i, collector_moved, now_ns);
+    instance_decide(i, false, now_ns);
+    if (i->must_settle)
+        site_look_at(site, now_ns);
+}
+
+int
+instance_sum(struct instance *i, struct err *e)
+{
+    int code;
+
+    tally_clear(&i->sum);
+    code = tally_add(&i->sum, &i->retained, e);
+    for (uint32_t k = 0; code == 0 && k < i->lanes.count; k++) {
+        struct lane *l = i->lanes.lane[k];
+
+        if (lane_counts(l))
+            code = tally_add_lane(&i->sum, &l->reader, &l->map, e);
+    }
+    if (code == 0)
+        code = row_order_update(&i->order, &i->sum, i->config, e);
+    return code < 0 ? err_wrap(e, code, "instance %s", i->name) : 0;
+}
+
+/* ---- the state -------------------------------------------------------------------------------------------------- */
+
+static void
+sum_messages(const struct instance *i, uint64_t *in, uint64_t *out)
+{
+    *in = i->retained.counters[LANE_IN_REQUESTS] + i->retained.counters[LANE_IN_RESPONSES];
+    *out = i->retained.counters[LANE_OUT_REQUESTS] + i->retained.counters[LANE_OUT_RESPONSES];
+    for (uint32_t k = 0; k < i->lanes.count; k++) {
+        const struct lane_copy *c = &i->lanes.lane[k]->reader.copy;
+
+        if (!lane_counts(i->lanes.lane[k]))
+            continue;
+        *in += c->counters[LANE_IN_REQUESTS] + c->counters[LANE_IN_RESPONSES];
+        *out += c->counters[LANE_OUT_REQUESTS] + c->counters[LANE_OUT_RESPONSES];
+    }
+}
+
+/* Take note of messages that came and went: the sums are the whole instance's, so that nothing is noticed
+ * twice. */
+static void
+hear(struct instance *i, bool collector_moved, uint64_t now_ns)
+{
+    uint64_t in, out;
+
+    sum_messages(i, &in, &out);
+    if (in == i->state.messages_in && out == i->state.messages_out && !collector_moved)
+        return;
+    oper_state_heard(&i->state, in, out, collector_moved, now_ns);
+    i->state_changed = true;
+}
+
+static bool
+has_declared(const struct lane *l)
+{
+    const struct lane_copy *c = &l->reader.copy;
+
+    return c->state != OPER_UP || c->state_monotonic_ns != l->reader.header.started_monotonic_ns;
+}
+
+/* Which lanes are there, and what those of one kind declared last. */
+static struct oper_evidence
+gather(const struct instance *i, bool known_only, uint64_t now_ns)
+{
+    struct oper_evidence evidence = {
+        .now_ns = now_ns,
+        .stale_after_ns = (uint64_t)i->config->stale_after_s * 1000000000u,
+    };
+    uint64_t declared_ns[2] = { 0, 0 };
+    uint32_t declared[2] = { 0, 0 };
+
+    for (uint32_t k = 0; k < i->lanes.count; k++) {
+        const struct lane *l = i->lanes.lane[k];
+        uint64_t started = l->reader.header.started_monotonic_ns, when = l->reader.copy.state_monotonic_ns;
+        bool kind = lane_is_collector(l);
+
+        if (l->stage != LANE_LIVE || (known_only && !l->was_known))
+            continue;
+        if (kind)
+            evidence.collectors++;
+        else if (evidence.writers++ == 0 || started < evidence.earliest_start_ns)
+            evidence.earliest_start_ns = started;
+        if (has_declared(l) && when >= declared_ns[kind]) {
+            declared[kind] = l->reader.copy.state;
+            declared_ns[kind] = when;
+        }
+    }
+    evidence.declared = declared[evidence.writers == 0];
+    return evidence;
+}
+
+void
+instance_decide(struct instance *i, bool known_only, uint64_t now_ns)
+{
+    struct oper_evidence evidence = gather(i, known_only, now_ns);
+    uint32_t before = i->state.oper_status;
+    uint64_t gone_before = i->state.writers_gone_ns;
+
+    if (!known_only)
+        note_software(i);
+    if (oper_state_decide(&i->state, &evidence)) {
+        log_line(LOG_LEVEL_INFO, LOG_STATE, "instance %s is %s, was %s; %u writers, %u collectors", i->name,
+                 oper_status_name(i->state.oper_status), oper_status_name(before), evidence.writers,
+                 evidence.collectors);
+        i->state_changed = true;
+    }
+    if (i->state.writers_gone_ns != gone_before)
+        i->state_changed = true;
+}
+
+/* The newest writer's word; a collector's only where there is no other. What was last known stays. */
+static void
+note_software(struct instance *i)
+{
+    const struct lane_header *newest = NULL;
+    bool is_collector = true;
+
+    for (uint32_t k = 0; k < i->lanes.count; k++) {
+        const struct lane *l = i->lanes.lane[k];
+        const struct lane_header *h = &l->reader.header;
+
+        if (l->stage != LANE_LIVE || h->software[0] == '\0' ||
+            (newest && !is_collector && lane_is_collector(l)))
+            continue;
+        if (!newest || (is_collector && !lane_is_collector(l)) ||
+            h->started_monotonic_ns > newest->started_monotonic_ns) {
+            newest = h;
+            is_collector = lane_is_collector(l);
+        }
+    }
+    if (newest)
+        memcpy(i->software, newest->software, sizeof(i->software));
+}
+
+void
+instance_lose(struct instance *i, uint64_t now_ns)
+{
+    i->state.discon_ns = now_ns;
+    i->state_changed = true;
+}
+
+/* ---- the store -------------------------------------------------------------------------------------------------- */
+
+void
+instance_put_all(struct instance *i, struct store_txn *t)
+{
+    store_put_totals(t, i->name, &i->retained);
+    store_put_state(t, i->name, &i->state);
+    for (uint32_t k = 0; k < i->lanes.count; k++) {
+        const struct lane *l = i->lanes.lane[k];
+
+        store_put_lane(t, i->name, l->reader.header.identity,
+                       l->stage == LANE_RETIRED ? STORE_LANE_RETIRED : STORE_LANE_ATTACHED);
+    }
+}
+
+void
+instance_put_state(struct instance *i, struct store_txn *t)
+{
+    if (i->state_changed)
+        store_put_state(t, i->name, &i->state);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One configured SIP entity as the core thread knows it: its directory, its lanes, its totals, its state.
+ * The rule that all of it serves: what a lane counted is in the sums exactly once, from the moment it is
+ * attached, whatever dies. One thread; the clock is passed in (CLOCK_MONOTONIC nanoseconds). */
+#ifndef AGENT_INSTANCE_H
+#define AGENT_INSTANCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "agent/interest.h"
+#include "agent/lane_set.h"
+#include "agent/oper_state.h"
+#include "agent/row_order.h"
+#include "agent/site.h"
+#include "config/config.h"
+#include "sipcore/err.h"
+#include "sipcore/tally.h"
+
+struct instance {
+    char name[CONFIG_NAME_OCTETS];
+    const struct config_instance *config; /* of the configuration in force */
+    int dir_fd;                           /* -1: could not be opened */
+    int watch;                            /* -1: none */
+    ino_t dir_inode;
+    bool must_look;      /* at the directory: something happened to it, or it could not be opened */
+    bool must_scan;      /* for lanes: events were lost, or there may be room again */
+    bool must_settle;    /* a lane is to be registered, retained or removed */
+    bool is_unread;      /* the store could not be asked yet what it keeps */
+    bool state_changed;  /* since it was put into the store */
+    int said_dir_code;   /* the trouble with the directory that was last logged */
+    int said_store_code; /* the trouble with retiring that was last logged */
+    struct lane_set lanes;
+    struct tally retained;  /* what the store holds */
+    struct tally sum;       /* scratch of instance_sum(); its rows live on for the order */
+    struct row_order order; /* rows of `sum` in the order of their OIDs */
+    struct instance_state state;
+    struct interest interest;
+    char software[LANE_TEXT_OCTETS]; /* as the newest writer calls itself */
+    uint64_t retired;                /* lanes, since the agent started */
+    uint64_t damaged;                /* lanes that went bad while they were served */
+    uint64_t vanished;               /* lanes whose file was gone before their counts could be retained */
+};
+
+/* Begin to serve an instance: read what the store keeps, make and watch its directory, attach its lanes,
+ * retire those whose writers died meanwhile. Trouble with any of it is logged and tried again at ticks. 0,
+ * or -ENOMEM. */
+int instance_take_up(struct instance *i, const struct config_instance *config, struct site *site,
+                     uint64_t now_ns, struct err *e);
+
+/* End that: lanes stay on disk, what is kept of them in the store; nobody is interested in their events. */
+void instance_let_go(struct instance *i, struct site *site);
+
+/* Follow another configuration. `sum`, initialised and empty, becomes the instance's: rows that were asked
+ * for once are not asked for ever. */
+void instance_reconfigure(struct instance *i, const struct config_instance *config, struct site *site,
+                          struct tally *sum);
+
+/* Something happened in the instance's directory. */
+void instance_event(struct instance *i, struct site *site, const struct watcher_event *event,
+                    uint64_t now_ns);
+
+/* Call after a run of events. */
+void instance_finish_events(struct instance *i, struct site *site, uint64_t now_ns);
+
+/* Once a second: ask all locks, try again what failed, read all lanes unless a snapshot just did
+ * (`is_fresh`). */
+void instance_tick(struct instance *i, struct site *site, bool is_fresh, uint64_t now_ns);
+
+/* Look at what site_look_at() was asked for. */
+void instance_look(struct instance *i, struct site *site, uint64_t now_ns);
+
+/* Read all live lanes, and decide the state. */
+void instance_refresh(struct instance *i, struct site *site, uint64_t now_ns);
+
+/* Add up retained totals and lanes, as last read, in i->sum. 0, or -ENOMEM. */
+int instance_sum(struct instance *i, struct err *e);
+
+/* Put all that is kept of the instance into a store that is new. */
+void instance_put_all(struct instance *i, struct store_txn *t);
+
+/* Put the state, when it changed. */
+void instance_put_state(struct instance *i, struct store_txn *t);
+
+#endif

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Retiring lanes, exactly once. A lane's counters are served from its last copy until ONE transaction has
+ * added them to the instance's totals and remembered the lane; only then does the file go. Whatever dies
+ * in between, the next start finds either a lane that the store does not call retired, and counts it, or
+ * one that it does, and only removes it. */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/instance_internal.h"
+#include "agent/log.h"
+
+enum { REMOVE_FIRST_MS = 1000, REMOVE_MOST_MS = 60000 };
+
+static int register_lanes(struct instance *i, struct site *site, struct err *e);
+static int retain(struct instance *i, struct site *site, struct lane *l, struct err *e);
+static int settle_transactions(struct instance *i, struct site *site, struct err *e);
+static bool remove_file(struct instance *i, struct lane *l, uint64_t now_ns);
+static void move_aside(struct instance *i, struct site *site, uint32_t place);
+static void said_store(struct instance *i, int code, const struct err *e);
+
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
+
+void
+instance_refresh_lane(struct instance *i, struct lane *l, uint64_t now_ns)
+{
+    struct err e;
+    int code;
+
+    assert(l->stage == LANE_LIVE);
+    code = lane_reader_refresh(&l->reader, &e);
+    l->messages = lane_messages(l);
+    if (code != -EBADMSG)
+        return; /* what passes shows in the next copy */
+    l->stage = LANE_DAMAGED;
+    i->must_settle = true;
+    i->damaged++;
+    snprintf(l->reason, sizeof(l->reason), "%.190s", e.text);
+    instance_lose(i, now_ns);
+    log_line(
+        LOG_LEVEL_WARNING, LOG_LANE,
+        "instance %s: lane %s set aside: %s; what it counted until now is kept, look at the file, then remove it",
+        i->name, l->name, e.text);
+}
+
+bool
+instance_check_lane(struct instance *i, struct lane *l, uint64_t now_ns)
+{
+    assert(l->stage == LANE_LIVE);
+    if (lane_reader_alive(&l->reader))
+        return false;
+    /* The lock is the last thing that a writer loses: this copy is final. */
+    instance_refresh_lane(i, l, now_ns);
+    if (l->stage == LANE_LIVE)
+        l->stage = LANE_DEAD;
+    i->must_settle = true;
+    return true;
+}
+
+/* ---- settling --------------------------------------------------------------------------------------------------- */
+
+void
+instance_settle(struct instance *i, struct site *site, uint64_t now_ns)
+{
+    struct err e = { "" };
+    int code = site->store && !i->is_unread ? 0 : err_set(&e, -EAGAIN, "there is no store");
+
+    i->must_settle = false;
+    if (code == 0)
+        code = register_lanes(i, site, &e);
+    for (uint32_t k = i->lanes.count; k-- > 0;) {
+        struct lane *l = i->lanes.lane[k];
+        bool is_damaged = l->stage == LANE_DAMAGED;
+
+        if (code == 0 && (l->stage == LANE_DEAD || is_damaged))
+            code = retain(i, site, l, &e);
+        if (l->stage != LANE_RETIRED)
+            continue;
+        if (is_damaged) {
+            move_aside(i, site, k);
+        } else if (remove_file(i, l, now_ns)) {
+            if (site->store)
+                store_forget_later(site->store, i->name, l->reader.header.identity);
+            lane_set_remove(&i->lanes, k);
+            site->lanes--;
+            i->must_scan |= i->lanes.is_refusing;
+        }
+    }
+    if (code == 0)
+        code = settle_transactions(i, site, &e);
+    said_store(i, code, &e);
+}
+
+/* The store learns of new lanes, so that one that vanishes while no agent runs is known to have been lost. */
+static int
+register_lanes(struct instance *i, struct site *site, struct err *e)
+{
+    struct store_txn *t = NULL;
+    int code = 0;
+
+    for (uint32_t k = 0; code == 0 && k < i->lanes.count; k++) {
+        struct lane *l = i->lanes.lane[k];
+
+        if (l->is_registered || l->stage != LANE_LIVE)
+            continue;
+        if (!t)
+            code = store_begin(site->store, &t, e);
+        if (code == 0)
+            store_put_lane(t, i->name, l->reader.header.identity, STORE_LANE_ATTACHED);
+    }
+    if (!t)
+        return code;
+    store_put_state(t, i->name, &i->state);
+    code = store_commit(t, e);
+    for (uint32_t k = 0; code == 0 && k < i->lanes.count; k++)
+        i->lanes.lane[k]->is_registered |= i->lanes.lane[k]->stage == LANE_LIVE;
+    return code;
+}
+
+/* Whether another lane's transactions may still balance against what is kept. A file that cannot be opened
+ * just now is one, too. */
+static bool
+has_others(const struct instance *i, const struct lane *but)
+{
+    for (uint32_t k = 0; k < i->lanes.count; k++)
+        if (i->lanes.lane[k] != but && lane_counts(i->lanes.lane[k]))
+            return true;
+    for (uint32_t k = 0; k < i->lanes.n_aside; k++)
+        if (i->lanes.aside[k].retry_ns != 0)
+            return true;
+    return false;
+}
+
+/* DESIGN: open transactions of a lane that has its own end with it; a difference between lanes that share
+ * them is kept while any lane of the instance lives, and dropped with the last. */
+static void
+end_transactions(const struct instance *i, const struct lane *l, struct tally *totals)
+{
+    const uint64_t *c = l->reader.copy.counters;
+
+    if (!(l->reader.header.flags & LANE_SHARED_TRANSACTIONS) && c[LANE_TRANS_BEGUN] > c[LANE_TRANS_ENDED])
+        totals->counters[LANE_TRANS_ENDED] += c[LANE_TRANS_BEGUN] - c[LANE_TRANS_ENDED];
+    if (!has_others(i, l))
+        totals->counters[LANE_TRANS_ENDED] = totals->counters[LANE_TRANS_BEGUN];
+}
+
+static int
+add_up(const struct instance *i, const struct lane *l, struct tally *totals, struct err *e)
+{
+    struct tally_map map = { 0 };
+    int code = tally_init(totals, e);
+
+    if (code == 0)
+        code = tally_add(totals, &i->retained, e);
+    if (code == 0)
+        code = tally_add_lane(totals, &l->reader, &map, e);
+    if (code == 0)
+        end_transactions(i, l, totals);
+    else
+        tally_fini(totals);
+    return code;
+}
+
+/* The one transaction. What the instance holds in memory changes only when the store has. */
+static int
+retain(struct instance *i, struct site *site, struct lane *l, struct err *e)
+{
+    struct store_txn *t;
+    struct tally totals;
+    int code = add_up(i, l, &totals, e);
+
+    if (code < 0)
+        return code;
+    code = store_begin(site->store, &t, e);
+    if (code == 0) {
+        store_put_totals(t, i->name, &totals);
+        store_put_state(t, i->name, &i->state);
+        store_put_lane(t, i->name, l->reader.header.identity, STORE_LANE_RETIRED);
+        code = store_commit(t, e);
+    }
+    if (code < 0) {
+        tally_fini(&totals);
+        return err_wrap(e, code, "lane %s", l->name);
+    }
+    tally_fini(&i->retained);
+    i->retained = totals;
+    l->stage = LANE_RETIRED;
+    i->retired++;
+    i->state_changed = false;
+    return 0;
+}
+
+/* When the last lane went without being retained here (its file lost, or never opened), its share is still
+ * to drop. */
+static int
+settle_transactions(struct instance *i, struct site *site, struct err *e)
+{
+    uint64_t *c = i->retained.counters, ended = c[LANE_TRANS_ENDED];
+    struct store_txn *t;
+    int code;
+
+    if (c[LANE_TRANS_BEGUN] == ended || has_others(i, NULL))
+        return 0;
+    code = store_begin(site->store, &t, e);
+    if (code < 0)
+        return code;
+    c[LANE_TRANS_ENDED] = c[LANE_TRANS_BEGUN];
+    store_put_totals(t, i->name, &i->retained);
+    code = store_commit(t, e);
+    if (code < 0)
+        c[LANE_TRANS_ENDED] = ended;
+    return code;
+}
+
+/* ---- after retaining -------------------------------------------------------------------------------------------- */
+
+/* Remove the file, if that name is still this file. True when it is gone. */
+static bool
+remove_file(struct instance *i, struct lane *l, uint64_t now_ns)
+{
+    struct stat st;
+    int code;
+
+    if (i->dir_fd < 0 || l->look_ns > now_ns)
+        return false;
+    if (fstatat(i->dir_fd, l->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        code = errno == ENOENT ? 0 : -errno;
+    else if (st.st_dev != l->device || st.st_ino != l->inode)
+        code = 0;
+    else
+        code = unlinkat(i->dir_fd, l->name, 0) == 0 || errno == ENOENT ? 0 : -errno;
+    if (code == 0)
+        return true;
+    if (l->delay_ms == 0)
+        log_line(
+            LOG_LEVEL_WARNING, LOG_LANE,
+            "instance %s: lane %s is retired, but its file cannot be removed: %s; sipmibd must be able to write to "
+            "the directory; trying again",
+            i->name, l->name, strerror(-code));
+    l->delay_ms = l->delay_ms ? l->delay_ms * 2 : REMOVE_FIRST_MS;
+    if (l->delay_ms > REMOVE_MOST_MS)
+        l->delay_ms = REMOVE_MOST_MS;
+    l->look_ns = now_ns + (uint64_t)l->delay_ms * 1000000u;
+    return false;
+}
+
+/* A damaged lane's file stays for whoever wants to know why; the store goes on calling it retired. */
+static void
+move_aside(struct instance *i, struct site *site, uint32_t place)
+{
+    const struct lane *l = i->lanes.lane[place];
+    struct lane_aside *a = NULL;
+    struct stat st;
+
+    if (fstat(l->reader.fd, &st) == 0)
+        a = lane_set_put_aside(&i->lanes, l->name, &st);
+    if (a) {
+        snprintf(a->reason, sizeof(a->reason), "%s", l->reason);
+        a->code = -EBADMSG;
+        a->retry_ns = 0;
+    }
+    lane_set_remove(&i->lanes, place);
+    site->lanes--;
+}
+
+/* Once per kind of trouble, and once when it ends. */
+static void
+said_store(struct instance *i, int code, const struct err *e)
+{
+    if (code != 0)
+        i->must_settle = true; /* at the next tick */
+    if (code == i->said_store_code || code == -EAGAIN)
+        return;
+    if (code == 0)
+        log_line(LOG_LEVEL_INFO, LOG_STORE, "instance %s: the store takes retired lanes again", i->name);
+    else
+        log_line(LOG_LEVEL_ERROR, LOG_STORE, "instance %s: %s; nothing is lost: lanes wait, trying again%s",
+                 i->name, e->text, code == -ENOSPC ? "; make room in the runtime directory" : "");
+    i->said_store_code = code;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the agent wants writers to record in their event rings: the interest file of an instance, from the
+ * agent's side. Written by pwrite(2), never through a mapping: whoever may write lanes may also truncate
+ * it. One thread. */
+#ifndef AGENT_INTEREST_H
+#define AGENT_INTEREST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "sipcore/err.h"
+#include "sipcore/lane.h"
+
+enum { INTEREST_WORDS = 12 };
+
+struct interest {
+    int fd;                         /* -1: none */
+    uint64_t codes[INTEREST_WORDS]; /* as they should be in the file */
+    bool is_set;                    /* ... and are */
+    int said_code;                  /* the trouble that was last logged */
+    char trouble[200];              /* "" when there is none */
+};
+
+void interest_init(struct interest *n);
+
+/* Want what the instance's watches with `notify` want. */
+void interest_want(struct interest *n, const struct config_instance *config);
+
+/* Bring the file in the directory open as `dir_fd` to what is wanted, making or replacing it when need be.
+ * Cheap when nothing changed. Trouble is logged once, under the instance's name. */
+void interest_apply(struct interest *n, int dir_fd, const char *instance);
+
+/* Want nothing any more, and close. */
+void interest_fini(struct interest *n);
+
+#endif

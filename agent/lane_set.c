@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The lanes of one instance that the agent knows. */
+#include "agent/lane_set.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/site.h"
+
+void
+lane_set_init(struct lane_set *s)
+{
+    *s = (struct lane_set){ .count = 0 };
+}
+
+void
+lane_set_fini(struct lane_set *s)
+{
+    for (uint32_t i = 0; i < s->count; i++)
+        lane_free(s->lane[i]);
+    for (uint32_t i = 0; i < s->n_aside; i++)
+        free(s->aside[i].name);
+    free(s->lane);
+    free(s->aside);
+    lane_set_init(s);
+}
+
+struct lane *
+lane_new(const char *name)
+{
+    struct lane *l = calloc(1, sizeof(*l));
+
+    if (!l)
+        return NULL;
+    l->reader.fd = -1;
+    l->name = strdup(name);
+    if (l->name)
+        return l;
+    free(l);
+    return NULL;
+}
+
+void
+lane_free(struct lane *l)
+{
+    if (!l)
+        return;
+    lane_reader_close(&l->reader);
+    free(l->name);
+    free(l);
+}
+
+int
+lane_set_add(struct lane_set *s, struct lane *l)
+{
+    if (s->count == s->allocated) {
+        uint32_t wanted = s->allocated ? s->allocated * 2 : 16;
+        struct lane **grown = realloc(s->lane, wanted * sizeof(struct lane *));
+
+        if (!grown)
+            return -ENOMEM;
+        s->lane = grown;
+        s->allocated = wanted;
+    }
+    s->lane[s->count++] = l;
+    return 0;
+}
+
+void
+lane_set_remove(struct lane_set *s, uint32_t i)
+{
+    lane_free(s->lane[i]);
+    s->lane[i] = s->lane[--s->count];
+}
+
+struct lane *
+lane_set_find(const struct lane_set *s, const char *name, ino_t inode)
+{
+    for (uint32_t i = 0; i < s->count; i++)
+        if (s->lane[i]->inode == inode && strcmp(s->lane[i]->name, name) == 0)
+            return s->lane[i];
+    return NULL;
+}
+
+struct lane *
+lane_set_find_identity(const struct lane_set *s, const uint8_t identity[LANE_IDENTITY_OCTETS])
+{
+    for (uint32_t i = 0; i < s->count; i++)
+        if (memcmp(s->lane[i]->reader.header.identity, identity, LANE_IDENTITY_OCTETS) == 0)
+            return s->lane[i];
+    return NULL;
+}
+
+static bool
+grow_aside(struct lane_set *s)
+{
+    uint32_t wanted = s->aside_allocated ? s->aside_allocated * 2 : 8;
+    struct lane_aside *grown = realloc(s->aside, wanted * sizeof(*grown));
+
+    if (!grown)
+        return false;
+    s->aside = grown;
+    s->aside_allocated = wanted;
+    return true;
+}
+
+struct lane_aside *
+lane_set_put_aside(struct lane_set *s, const char *name, const struct stat *st)
+{
+    struct lane_aside *a = lane_set_find_aside(s, name);
+    char *copy;
+
+    if (a) {
+        if (!lane_aside_is(a, st)) {
+            bool is_same_file = a->inode == st->st_ino && a->device == st->st_dev;
+
+            *a = (struct lane_aside){ .name = a->name,
+                                      .device = st->st_dev,
+                                      .inode = st->st_ino,
+                                      .changed = st->st_ctim,
+                                      .code = is_same_file ? a->code : 0 };
+        }
+        return a;
+    }
+    if (s->n_aside == SITE_ASIDE_MAX || (s->n_aside == s->aside_allocated && !grow_aside(s)) ||
+        !(copy = strdup(name))) {
+        s->aside_over++;
+        return NULL;
+    }
+    a = &s->aside[s->n_aside++];
+    *a = (struct lane_aside){
+        .name = copy, .device = st->st_dev, .inode = st->st_ino, .changed = st->st_ctim
+    };
+    return a;
+}
+
+bool
+lane_aside_is(const struct lane_aside *a, const struct stat *st)
+{
+    return a->inode == st->st_ino && a->device == st->st_dev && a->changed.tv_sec == st->st_ctim.tv_sec &&
+           a->changed.tv_nsec == st->st_ctim.tv_nsec;
+}
+
+struct lane_aside *
+lane_set_find_aside(const struct lane_set *s, const char *name)
+{
+    for (uint32_t i = 0; i < s->n_aside; i++)
+        if (strcmp(s->aside[i].name, name) == 0)
+            return &s->aside[i];
+    return NULL;
+}
+
+void
+lane_set_drop_aside(struct lane_set *s, struct lane_aside *a)
+{
+    free(a->name);
+    *a = s->aside[--s->n_aside];
+}
+
+uint32_t
+lane_set_count(const struct lane_set *s, enum lane_stage stage)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < s->count; i++)
+        count += s->lane[i]->stage == stage;
+    return count;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The lanes of one instance that the agent knows: those attached, and files set aside. Bookkeeping only;
+ * what is done with them is in instance.h. One thread. */
+#ifndef AGENT_LANE_SET_H
+#define AGENT_LANE_SET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "sipcore/lane_reader.h"
+#include "sipcore/tally.h"
+
+enum lane_stage {
+    LANE_LIVE,    /* its writer lives: read again and again */
+    LANE_DEAD,    /* its writer has gone: the last copy is taken, and waits to be retained */
+    LANE_DAMAGED, /* cannot be read any more: the last good copy waits to be retained */
+    LANE_RETIRED  /* retained: the file waits to be removed */
+};
+
+/* An attached lane. All but the retired count towards the sums. */
+struct lane {
+    char *name;
+    dev_t device;
+    ino_t inode;
+    enum lane_stage stage;
+    bool is_registered; /* the store knows its identity */
+    bool was_known;     /* ... and did so when the agent started */
+    uint64_t messages;  /* received and sent, as of the last refresh */
+    uint64_t look_ns;   /* when it wants to be looked at again before the next tick; 0: it does not */
+    uint32_t delay_ms;  /* between attempts to remove the file */
+    char reason[200];   /* LANE_DAMAGED: what was wrong */
+    struct lane_reader reader;
+    struct tally_map map; /* its rows in the instance's sums */
+};
+
+/* A file that is not served: damaged, of another ABI, a copy; or one that cannot be opened now. */
+struct lane_aside {
+    char *name;
+    dev_t device;
+    ino_t inode;
+    struct timespec changed; /* the file's, then: an inode number is soon another file's */
+    uint64_t retry_ns;       /* try it again then; 0: never */
+    uint32_t delay_ms;
+    int code; /* the errno that was logged */
+    char reason[200];
+};
+
+struct lane_set {
+    struct lane **lane;
+    uint32_t count, allocated;
+    struct lane_aside *aside;
+    uint32_t n_aside, aside_allocated;
+    uint64_t aside_over; /* files set aside but not remembered: no room */
+    uint64_t refused;    /* attempts to attach beyond the bounds */
+    bool is_refusing;    /* said so */
+};
+
+void lane_set_init(struct lane_set *s);
+
+/* Close and forget all lanes; their files stay. */
+void lane_set_fini(struct lane_set *s);
+
+/* A lane to be opened, in no set yet; NULL without memory. */
+struct lane *lane_new(const char *name);
+void lane_free(struct lane *l);
+
+/* Add a lane, which the set then owns. 0 or -ENOMEM. */
+int lane_set_add(struct lane_set *s, struct lane *l);
+
+/* Take out and free the lane in place `i`; the last one takes its place. */
+void lane_set_remove(struct lane_set *s, uint32_t i);
+
+/* The lane that is this file under this name; NULL when there is none. */
+struct lane *lane_set_find(const struct lane_set *s, const char *name, ino_t inode);
+struct lane *lane_set_find_identity(const struct lane_set *s, const uint8_t identity[LANE_IDENTITY_OCTETS]);
+
+/* Remember a file as set aside, or say more of one that is. The record, or NULL when there is no room. */
+struct lane_aside *lane_set_put_aside(struct lane_set *s, const char *name, const struct stat *st);
+struct lane_aside *lane_set_find_aside(const struct lane_set *s, const char *name);
+
+/* True when the record is of this very file, as it was then. */
+bool lane_aside_is(const struct lane_aside *a, const struct stat *st);
+void lane_set_drop_aside(struct lane_set *s, struct lane_aside *a);
+
+/* Lanes at a stage. */
+uint32_t lane_set_count(const struct lane_set *s, enum lane_stage stage);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What all instances share: the runtime directory, its inotify watches, the store, and the bounds over all
+ * of them. */
+#ifndef AGENT_SITE_H
+#define AGENT_SITE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "agent/store.h"
+#include "agent/watcher.h"
+#include "config/config.h"
+#include "sipcore/err.h"
+
+enum {
+    SITE_LANES_MAX = 16384, /* attached, over all instances; each takes a descriptor and about 40 KiB */
+    SITE_INSTANCE_LANES_MAX = 4096, /* attached, of one instance */
+    SITE_ASIDE_MAX = 256, /* files of one instance remembered as set aside; beyond it they are only counted */
+    SITE_STRANGERS_MAX = 64 /* directories of no configured instance remembered */
+};
+
+#define SITE_NEVER UINT64_MAX
+
+/* A directory of the runtime directory that belongs to no configured instance. */
+struct site_stranger {
+    char name[CONFIG_NAME_OCTETS];
+};
+
+/* One thread. */
+struct site {
+    char *runtime_dir;
+    int runtime_fd;    /* -1 while the directory is not there */
+    int lock_fd;       /* the file that says which agent this directory has */
+    int runtime_watch; /* -1: none */
+    dev_t runtime_device;
+    ino_t runtime_inode;
+    struct watcher watcher;
+    struct store *store;     /* NULL while it cannot be opened: lanes wait, nothing is retired */
+    uint32_t lanes;          /* attached, over all instances */
+    uint64_t next_look_ns;   /* when something wants to be looked at again before the next tick; SITE_NEVER */
+    int said_code;           /* the trouble with the runtime directory that was last logged */
+    int said_store_code;     /* the trouble with the store that was last logged */
+    uint64_t stores_lost;    /* times a store went away or bad while the agent ran */
+    uint64_t strangers_over; /* beyond SITE_STRANGERS_MAX */
+    unsigned n_strangers;
+    struct site_stranger stranger[SITE_STRANGERS_MAX];
+};
+
+/* Open the runtime directory (made with mode 2770 when its parent is there), take the agent's lock in it,
+ * watch it, and open the store; a damaged store is set aside and a new one made. 0, or a negative errno
+ * and `e` set; -EBUSY: another agent runs on it. */
+int site_open(struct site *s, const char *runtime_dir, struct err *e);
+void site_close(struct site *s);
+
+/* What site_check() found, and did something about. */
+struct site_changes {
+    bool directory; /* the runtime directory is another one: instances must look at theirs again */
+    bool store;     /* the store is new: instances must put all they hold into it */
+};
+
+/* See whether the runtime directory and the store are still what was opened. When they are not, open them
+ * again; what cannot be done is said once and tried at the next call. */
+struct site_changes site_check(struct site *s);
+
+/* Ask to be looked at by `at_ns`. */
+void site_look_at(struct site *s, uint64_t at_ns);
+
+/* Remember a directory of no configured instance, and say so once. Nothing but directories is looked at. */
+void site_note_stranger(struct site *s, const char *name);
+void site_forget_stranger(struct site *s, const char *name);
+
+/* True for what the agent itself keeps in the runtime directory. */
+bool site_name_is_reserved(const char *name);
+
+#endif

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Building snapshots. */
+#include "agent/snapshot_build.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/json.h"
+
+/* The block begins with this; the rows follow. */
+struct snapshot_block {
+    struct snapshot snapshot; /* first: a snapshot is its block */
+    atomic_uint references;
+    struct config_hold *hold;
+};
+
+/* How much there will be, at most. */
+struct measure {
+    size_t instances, methods, codes, text_octets;
+};
+
+/* Where the next of each goes. */
+struct layout {
+    struct snap_instance *instance;
+    struct snap_method *method;
+    struct snap_code *code;
+    const void **row[SNAP_ROWS]; /* the next pointer of each table; NULL: the table is configuration */
+    uint8_t *text;
+    uint8_t *end;
+};
+
+static struct measure measure(struct instance *const *instance, size_t count);
+static struct snapshot_block *make_block(const struct measure *m, struct layout *at);
+static void fill_instance(struct snapshot *s, struct layout *at, const struct instance *i,
+                          const struct config_hold *hold);
+static void fill_methods(struct snapshot *s, struct layout *at, const struct instance *i, struct span *names);
+static void fill_codes(struct snapshot *s, struct layout *at, const struct instance *i,
+                       const struct span *names);
+
+int
+snapshot_build(const struct snapshot **out, struct instance *const *instance, size_t count,
+               struct config_hold *hold, uint64_t generation, uint64_t now_ns, struct err *e)
+{
+    struct snapshot_block *block;
+    struct span names[TALLY_METHODS];
+    struct layout at;
+    struct measure m;
+
+    for (size_t k = 0; k < count; k++) {
+        int code = instance_sum(instance[k], e);
+
+        if (code < 0)
+            return code;
+    }
+    m = measure(instance, count);
+    block = make_block(&m, &at);
+    if (!block)
+        return err_set(e, -ENOMEM, "no memory for a snapshot of %zu instances, %zu methods, %zu status codes",
+                       m.instances, m.methods, m.codes);
+    for (unsigned id = 0; id < SNAP_ROWS; id++)
+        if (!at.row[id])
+            block->snapshot.rows[id] = hold->rows[id];
+    for (size_t k = 0; k < count; k++) {
+        fill_instance(&block->snapshot, &at, instance[k], hold);
+        fill_methods(&block->snapshot, &at, instance[k], names);
+        fill_codes(&block->snapshot, &at, instance[k], names);
+    }
+    assert(at.text <= at.end);
+    block->snapshot.taken_ns = now_ns;
+    block->snapshot.generation = generation;
+    block->hold = config_hold_take(hold);
+    *out = &block->snapshot;
+    return 0;
+}
+
+const struct snapshot *
+snapshot_take(const struct snapshot *s)
+{
+    struct snapshot_block *block = (struct snapshot_block *)(void *)s;
+
+    atomic_fetch_add_explicit(&block->references, 1, memory_order_relaxed);
+    return s;
+}
+
+void
+snapshot_release(const struct snapshot *s)
+{
+    struct snapshot_block *block = (struct snapshot_block *)(void *)s;
+
+    /* Release: our last reading comes before. Acquire: it comes before the other's freeing. */
+    if (!s || atomic_fetch_sub_explicit(&block->references, 1, memory_order_acq_rel) != 1)
+        return;
+    config_hold_release(block->hold);
+    free(block);
+}
+
+/* ---- the block -------------------------------------------------------------------------------------------------- */
+
+static struct measure
+measure(struct instance *const *instance, size_t count)
+{
+    struct measure m = { .instances = count };
+
+    for (size_t k = 0; k < count; k++) {
+        const struct instance *i = instance[k];
+
+        m.methods += i->order.n_methods;
+        m.codes += i->order.n_codes;
+        m.text_octets += sizeof(i->software) * 3;
+        for (uint32_t r = 0; r < i->sum.methods; r++)
+            m.text_octets += i->sum.method[r].name_octets;
+    }
+    return m;
+}
+
+/* Cut `octets` for 8-aligned things off the block. */
+static void *
+carve(uint8_t **at, size_t octets)
+{
+    void *here = *at;
+
+    *at += (octets + 7) & ~(size_t)7;
+    return here;
+}
+
+static struct snapshot_block *
+make_block(const struct measure *m, struct layout *at)
+{
+    const size_t room[SNAP_ROWS] = {
+        [SNAP_INSTANCES] = m->instances, [SNAP_TIMED] = m->instances,      [SNAP_SERVERS] = m->instances,
+        [SNAP_PROXIES] = m->instances,   [SNAP_REGISTRARS] = m->instances, [SNAP_METHODS] = m->methods,
+        [SNAP_CODES] = m->codes,
+    };
+    size_t octets = sizeof(struct snapshot_block) + m->instances * sizeof(*at->instance) +
+                    m->methods * sizeof(*at->method) + m->codes * sizeof(*at->code) + m->text_octets + 64;
+    struct snapshot_block *block;
+    uint8_t *next;
+
+    for (unsigned id = 0; id < SNAP_ROWS; id++)
+        octets += room[id] * sizeof(void *);
+    block = malloc(octets);
+    if (!block)
+        return NULL;
+    memset(block, 0, sizeof(*block));
+    atomic_init(&block->references, 1);
+    next = (uint8_t *)(block + 1);
+    at->instance = carve(&next, m->instances * sizeof(*at->instance));
+    at->method = carve(&next, m->methods * sizeof(*at->method));
+    at->code = carve(&next, m->codes * sizeof(*at->code));
+    for (unsigned id = 0; id < SNAP_ROWS; id++) {
+        bool is_ours = id <= SNAP_REGISTRARS || id == SNAP_METHODS || id == SNAP_CODES;
+
+        at->row[id] = is_ours ? carve(&next, room[id] * sizeof(void *)) : NULL;
+        block->snapshot.rows[id].row = at->row[id];
+    }
+    at->text = next;
+    at->end = (uint8_t *)block + octets;
+    return block;
+}
+
+static void
+add_row(struct snapshot *s, struct layout *at, enum snap_rows_id id, const void *row)
+{
+    *at->row[id]++ = row;
+    s->rows[id].count++;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------------- */
+
+/* What a writer calls itself, as an SnmpAdminString may hold it: what is no printable UTF-8 becomes a
+ * question mark. */
+static struct span
+clean_text(struct layout *at, const char *text, size_t octets)
+{
+    uint8_t *start = at->text;
+    size_t step;
+
+    for (size_t i = 0; i < octets && text[i]; i += step) {
+        const unsigned char *c = (const unsigned char *)text + i;
+
+        step = json_utf8_octets(c, octets - i);
+        if (step == 0 || c[0] < 0x20 || c[0] == 0x7f) {
+            step = 1;
+            *at->text++ = '?';
+            continue;
+        }
+        memcpy(at->text, c, step);
+        at->text += step;
+    }
+    return span_of(start, (size_t)(at->text - start));
+}
+
+static void
+fill_instance(struct snapshot *s, struct layout *at, const struct instance *i, const struct config_hold *hold)
+{
+    const unsigned servers = CONFIG_ROLE_BIT(CONFIG_ROLE_PROXY) | CONFIG_ROLE_BIT(CONFIG_ROLE_REDIRECT) |
+                             CONFIG_ROLE_BIT(CONFIG_ROLE_REGISTRAR);
+    struct snap_instance *row = at->instance++;
+
+    *row = hold->instance[i->config - hold->config->instances];
+    row->version = clean_text(at, i->software, sizeof(i->software));
+    row->oper_status = i->state.oper_status;
+    row->start_ns = i->state.start_ns;
+    row->last_change_ns = i->state.last_change_ns;
+    row->discon_ns = i->state.discon_ns;
+    row->last_in_ns = i->state.last_in_ns;
+    row->last_out_ns = i->state.last_out_ns;
+    memcpy(row->counters, i->sum.counters, sizeof(row->counters));
+    row->has_associations = i->sum.has_associations;
+    row->open_transactions = tally_open_transactions(&i->sum);
+    add_row(s, at, SNAP_INSTANCES, row);
+    if (!row->is_stateless_proxy)
+        add_row(s, at, SNAP_TIMED, row);
+    if (row->roles & servers)
+        add_row(s, at, SNAP_SERVERS, row);
+    if (row->roles & CONFIG_ROLE_BIT(CONFIG_ROLE_PROXY))
+        add_row(s, at, SNAP_PROXIES, row);
+    if (row->roles & CONFIG_ROLE_BIT(CONFIG_ROLE_REGISTRAR))
+        add_row(s, at, SNAP_REGISTRARS, row);
+}
+
+static bool
+has_counted(const struct tally_method *m)
+{
+    for (unsigned k = 0; k < LANE_METHOD_COUNTERS; k++)
+        if (m->counters[k] != 0)
+            return true;
+    return false;
+}
+
+/* Methods of the configuration, and those seen. names[row] is filled in for all: status codes share them. */
+static void
+fill_methods(struct snapshot *s, struct layout *at, const struct instance *i, struct span *names)
+{
+    for (uint32_t k = 0; k < i->order.n_methods; k++) {
+        uint32_t number = i->order.method[k];
+        const struct tally_method *m = &i->sum.method[number];
+        struct snap_method *row;
+
+        names[number] = span_of(at->text, m->name_octets);
+        memcpy(at->text, m->name, m->name_octets);
+        at->text += m->name_octets;
+        if (!i->order.is_configured[number] && !has_counted(m))
+            continue;
+        row = at->method++;
+        row->appl_index = i->config->appl_index;
+        row->name = names[number];
+        memcpy(row->counters, m->counters, sizeof(row->counters));
+        row->discon_ns = i->state.discon_ns;
+        add_row(s, at, SNAP_METHODS, row);
+    }
+}
+
+static void
+fill_codes(struct snapshot *s, struct layout *at, const struct instance *i, const struct span *names)
+{
+    for (uint32_t k = 0; k < i->order.n_codes; k++) {
+        const struct row_order_code *c = &i->order.code[k];
+        const struct config_watch *w = c->watch ? &i->config->watches[c->watch - 1] : NULL;
+        struct snap_code *row = at->code++;
+
+        *row = (struct snap_code){
+            .appl_index = i->config->appl_index,
+            .method = names[c->method],
+            .code = c->code,
+            .in = i->sum.cell[c->cell].in,
+            .out = i->sum.cell[c->cell].out,
+            .discon_ns = i->state.discon_ns,
+            .notify = w && w->notify,
+            .emit = w ? w->emit : CONFIG_EMIT_ONE_SHOT,
+            .threshold = w ? w->threshold : 500,
+            .interval_s = w ? w->interval_s : 60,
+        };
+        add_row(s, at, SNAP_CODES, row);
+    }
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the agent says of itself, as one JSON document. */
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "agent/core_state.h"
+#include "agent/json.h"
+#include "agent/log.h"
+#include "agent/status.h"
+
+static void write_agent(const struct core *c, struct json *j, uint64_t now_ns);
+static void write_configuration(const struct core *c, struct json *j, uint64_t now_ns);
+static void write_agentx(const struct core *c, struct json *j, uint64_t now_ns);
+static void write_snapshot(const struct core *c, struct json *j, uint64_t now_ns);
+static void write_store(const struct core *c, struct json *j);
+static void write_instance(const struct instance *i, struct json *j, uint64_t now_ns);
+static void write_strangers(const struct core *c, struct json *j);
+
+void
+status_write(const struct core *c, struct json *j, uint64_t now_ns)
+{
+    write_agent(c, j, now_ns);
+    write_configuration(c, j, now_ns);
+    write_agentx(c, j, now_ns);
+    write_snapshot(c, j, now_ns);
+    write_store(c, j);
+    json_array(j, "instances");
+    for (size_t k = 0; k < c->n_instances; k++)
+        write_instance(c->instance[k], j, now_ns);
+    json_close(j);
+    write_strangers(c, j);
+}
+
+/* Seconds since a moment; nothing at all for one that never was. */
+static void
+write_age(struct json *j, const char *key, uint64_t then_ns, uint64_t now_ns)
+{
+    if (then_ns != 0)
+        json_decimal(j, key, then_ns > now_ns ? 0 : (double)(now_ns - then_ns) / 1e9, 1);
+}
+
+static void
+write_agent(const struct core *c, struct json *j, uint64_t now_ns)
+{
+    json_object(j, "agent");
+    json_string(j, "version", SIPMIB_VERSION);
+    json_number(j, "pid", (uint64_t)getpid());
+    write_age(j, "uptime_s", c->started_ns, now_ns);
+    json_string(j, "runtime_dir", c->site.runtime_dir);
+    json_bool(j, "runtime_dir_is_there", c->site.runtime_fd >= 0);
+    json_string(j, "directories", c->site.watcher.is_blind ? "looked at every second" : "watched");
+    json_number(j, "directory_events_lost", c->site.watcher.overflows);
+    json_number(j, "lanes", c->site.lanes);
+    json_number(j, "lanes_max", SITE_LANES_MAX);
+    json_number(j, "log_lines_held_back", log_held_back());
+    json_number(j, "status_answered", c->status.answered);
+    json_number(j, "status_turned_away", c->status.turned_away);
+    json_number(j, "status_dropped", c->status.dropped);
+    json_close(j);
+}
+
+static void
+write_configuration(const struct core *c, struct json *j, uint64_t now_ns)
+{
+    json_object(j, "configuration");
+    json_string(j, "path", c->config_path);
+    json_number(j, "generation", c->hold->generation);
+    json_number(j, "reloads", c->reload.attempts);
+    json_number(j, "reloads_failed", c->reload.failures);
+    if (c->reload.last_ns != 0) {
+        write_age(j, "last_reload_ago_s", c->reload.last_ns, now_ns);
+        json_string(j, c->reload.last_failed ? "last_reload_failed" : "last_reload", c->reload.text);
+    }
+    json_close(j);
+}
+
+static void
+write_agentx(const struct core *c, struct json *j, uint64_t now_ns)
+{
+    static const char *const states[] = { "starting", "connected", "disconnected" };
+    struct agentx_report r;
+
+    pthread_mutex_lock((pthread_mutex_t *)&c->mutex);
+    r = c->report;
+    pthread_mutex_unlock((pthread_mutex_t *)&c->mutex);
+    json_object(j, "agentx");
+    json_string(j, "state", states[r.state]);
+    json_string(j, "reason", r.reason);
+    json_number(j, "connects", r.connects);
+    json_number(j, "disconnects", r.disconnects);
+    json_number(j, "requests", r.requests);
+    write_age(j, "last_request_ago_s", r.last_request_ns, now_ns);
+    json_number(j, "registrations_refused", r.registrations_refused);
+    json_bool(j, "is_in_master", r.turn_started_ns != 0);
+    write_age(j, "in_master_s", r.turn_started_ns, now_ns);
+    json_close(j);
+}
+
+static void
+write_snapshot(const struct core *c, struct json *j, uint64_t now_ns)
+{
+    const struct snapshot *s = c->snapshot; /* only this thread replaces it */
+
+    json_object(j, "snapshot");
+    json_number(j, "generation", s->generation);
+    json_decimal(j, "age_ms", (double)(now_ns - s->taken_ns) / 1e6, 1);
+    json_number(j, "max_age_ms", c->hold->config->snapshot_max_age_ms);
+    json_number(j, "built", c->builds);
+    json_decimal(j, "build_ms", (double)c->build_took_ns / 1e6, 3);
+    json_decimal(j, "build_worst_ms", (double)c->build_worst_ns / 1e6, 3);
+    json_number(j, "method_rows", s->rows[SNAP_METHODS].count);
+    json_number(j, "status_code_rows", s->rows[SNAP_CODES].count);
+    json_close(j);
+}
+
+static void
+write_store(const struct core *c, struct json *j)
+{
+    struct store_stats stats;
+
+    json_object(j, "store");
+    json_string(j, "directory", STORE_NAME);
+    json_bool(j, "is_open", c->site.store != NULL);
+    json_number(j, "times_lost", c->site.stores_lost);
+    if (c->site.store) {
+        store_stats_get(c->site.store, &stats);
+        json_number(j, "entries", stats.entries);
+        json_number(j, "octets", stats.octets);
+        json_number(j, "octets_max", stats.octets_max);
+        json_number(j, "transactions", stats.transactions);
+        json_number(j, "errors", stats.errors);
+        json_string(j, "last_error", stats.last_error);
+    }
+    json_close(j);
+}
+
+/* ---- instances -------------------------------------------------------------------------------------------------- */
+
+static void
+write_lanes(const struct instance *i, struct json *j)
+{
+    const struct lane_set *s = &i->lanes;
+    uint32_t writers = 0, collectors = 0;
+
+    for (uint32_t k = 0; k < s->count; k++) {
+        bool is_collector = (s->lane[k]->reader.header.flags & LANE_COLLECTOR) != 0;
+
+        if (s->lane[k]->stage == LANE_LIVE)
+            *(is_collector ? &collectors : &writers) += 1;
+    }
+    json_object(j, "lanes");
+    json_number(j, "writers", writers);
+    json_number(j, "collectors", collectors);
+    json_number(j, "retired", i->retired);
+    json_number(j, "waiting_to_be_retired", lane_set_count(s, LANE_DEAD) + lane_set_count(s, LANE_DAMAGED));
+    json_number(j, "waiting_to_be_removed", lane_set_count(s, LANE_RETIRED));
+    json_number(j, "damaged", i->damaged);
+    json_number(j, "vanished", i->vanished);
+    json_number(j, "refused", s->refused);
+    json_number(j, "set_aside", s->n_aside + s->aside_over);
+    json_close(j);
+    json_array(j, "set_aside");
+    for (uint32_t k = 0; k < s->n_aside && k < 32; k++) {
+        json_object(j, NULL);
+        json_string(j, "file", s->aside[k].name);
+        json_string(j, "reason", s->aside[k].reason);
+        json_bool(j, "will_be_tried_again", s->aside[k].retry_ns != 0);
+        json_close(j);
+    }
+    json_close(j);
+}
+
+/* What was not counted where it belongs, or not at all. */
+static void
+write_losses(const struct instance *i, struct json *j)
+{
+    const uint64_t *c = i->sum.counters;
+
+    json_object(j, "overflows");
+    json_number(j, "methods_folded", c[LANE_METHODS_FOLDED] + i->sum.methods_folded);
+    json_number(j, "status_codes_folded", c[LANE_CELLS_FOLDED] + i->sum.cells_folded);
+    json_number(j, "watches_folded", i->order.watches_folded);
+    json_number(j, "transactions_evicted", c[LANE_TRANS_EVICTED]);
+    json_number(j, "finished_evicted", c[LANE_TRANS_MEMORY_EVICTED]);
+    json_number(j, "events_cut", c[LANE_EVENTS_CUT]);
+    json_close(j);
+}
+
+static void
+write_instance(const struct instance *i, struct json *j, uint64_t now_ns)
+{
+    json_object(j, NULL);
+    json_string(j, "name", i->name);
+    json_number(j, "appl_index", i->config->appl_index);
+    json_string(j, "status", oper_status_name(i->state.oper_status));
+    write_age(j, "for_s", i->state.last_change_ns, now_ns);
+    write_age(j, "started_ago_s", i->state.start_ns, now_ns);
+    write_age(j, "counts_since_s", i->state.discon_ns, now_ns);
+    write_age(j, "last_in_ago_s", i->state.last_in_ns, now_ns);
+    write_age(j, "last_out_ago_s", i->state.last_out_ns, now_ns);
+    json_octets(j, "software", i->software, strnlen(i->software, sizeof(i->software)));
+    json_bool(j, "directory_is_open", i->dir_fd >= 0);
+    json_string(j, "interest",
+                i->interest.trouble[0] ? i->interest.trouble
+                : i->interest.is_set   ? "set"
+                                       : "not set");
+    write_lanes(i, j);
+    write_losses(i, j);
+    json_close(j);
+}
+
+static void
+write_strangers(const struct core *c, struct json *j)
+{
+    json_array(j, "unconfigured_directories");
+    for (unsigned i = 0; i < c->site.n_strangers; i++)
+        json_string(j, NULL, c->site.stranger[i].name);
+    json_close(j);
+    json_number(j, "unconfigured_directories_not_listed", c->site.strangers_over);
+}

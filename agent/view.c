@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the viewer sees: instances and lanes, read without the agent's help. */
+#include "agent/view.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int scan(struct view *v, const char *only, struct err *e);
+static struct view_instance *find_or_add_instance(struct view *v, const char *name);
+static void scan_instance(struct view *v, struct view_instance *i);
+static struct view_lane *find_or_add_lane(struct view *v, struct view_instance *i, const char *name);
+static void attach(struct view_lane *l, int dir_fd);
+static void drop_unseen(struct view *v);
+static void sum_up(struct view_instance *i);
+static void add_lane(struct view_instance *i, struct view_lane *l);
+static void subtract(struct lane_copy *from, const struct lane_copy *before);
+static void free_lane(struct view_lane *l);
+static void free_instance(struct view *v, struct view_instance *i);
+
+int
+view_open(struct view *v, const char *dir, struct err *e)
+{
+    *v = (struct view){ .dir = dir };
+    v->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (v->dir_fd < 0)
+        return err_sys(e, -errno, "runtime directory %s: cannot open", dir);
+    return 0;
+}
+
+void
+view_close(struct view *v)
+{
+    for (size_t i = 0; i < v->instances; i++)
+        free_instance(v, v->instance[i]);
+    free(v->instance);
+    if (v->dir_fd >= 0)
+        close(v->dir_fd);
+    *v = (struct view){ .dir_fd = -1 };
+}
+
+int
+view_refresh(struct view *v, const char *only, uint64_t now_ns, struct err *e)
+{
+    int r;
+
+    v->before_ns = v->taken_ns;
+    v->skipped = 0;
+    for (size_t i = 0; i < v->instances; i++) {
+        v->instance[i]->is_seen = false;
+        for (size_t k = 0; k < v->instance[i]->lanes; k++)
+            v->instance[i]->lane[k]->is_seen = false;
+    }
+    r = scan(v, only, e);
+    if (r < 0)
+        return r;
+    drop_unseen(v);
+    for (size_t i = 0; i < v->instances; i++)
+        sum_up(v->instance[i]);
+    v->taken_ns = now_ns;
+    return 0;
+}
+
+/* ---- finding ---------------------------------------------------------------------------------------------------- */
+
+static int
+by_name(const void *a, const void *b)
+{
+    const struct view_instance *const *x = a, *const *y = b;
+
+    return strcmp((*x)->name, (*y)->name);
+}
+
+/* A directory stream of its own, from the start: dup() would share the position. */
+static DIR *
+open_stream(int dir_fd, const char *name)
+{
+    int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+
+    if (fd >= 0 && !stream)
+        close(fd);
+    return stream;
+}
+
+static int
+scan(struct view *v, const char *only, struct err *e)
+{
+    DIR *stream = open_stream(v->dir_fd, ".");
+    const struct dirent *entry;
+
+    if (!stream)
+        return err_sys(e, -errno, "runtime directory %s: cannot read", v->dir);
+    while ((entry = readdir(stream))) {
+        struct view_instance *i;
+
+        if (entry->d_name[0] == '.' || (only && strcmp(entry->d_name, only) != 0) ||
+            (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN))
+            continue;
+        i = find_or_add_instance(v, entry->d_name);
+        if (i)
+            scan_instance(v, i);
+        else
+            v->skipped++;
+    }
+    closedir(stream);
+    return 0;
+}
+
+static struct view_instance *
+find_or_add_instance(struct view *v, const char *name)
+{
+    struct view_instance *i, **grown;
+
+    for (size_t k = 0; k < v->instances; k++)
+        if (strcmp(v->instance[k]->name, name) == 0)
+            return v->instance[k];
+    if (v->instances == VIEW_INSTANCES_MAX || strlen(name) >= sizeof(i->name))
+        return NULL;
+    grown = realloc(v->instance, (v->instances + 1) * sizeof(*grown));
+    if (!grown)
+        return NULL;
+    v->instance = grown;
+    i = calloc(1, sizeof(*i));
+    if (!i)
+        return NULL;
+    memcpy(i->name, name, strlen(name) + 1);
+    if (tally_init(&i->sum, NULL) < 0 || tally_init(&i->recent, NULL) < 0) {
+        free_instance(v, i);
+        return NULL;
+    }
+    v->instance[v->instances++] = i;
+    qsort(v->instance, v->instances, sizeof(*v->instance), by_name);
+    return i;
+}
+
+/* A directory is an instance's when it can hold lanes; one that holds none (the agent's store) is shown only when a
+ * lane was there before. */
+static void
+scan_instance(struct view *v, struct view_instance *i)
+{
+    DIR *stream = open_stream(v->dir_fd, i->name);
+    const struct dirent *entry;
+
+    if (!stream)
+        return;
+    while ((entry = readdir(stream))) {
+        size_t octets = strlen(entry->d_name);
+        struct view_lane *l;
+
+        if (strcmp(entry->d_name, LANE_INTEREST_NAME) == 0)
+            i->is_seen = true; /* an instance, though nobody writes now */
+        if (octets <= strlen(LANE_SUFFIX) || entry->d_name[0] == '.' ||
+            strcmp(entry->d_name + octets - strlen(LANE_SUFFIX), LANE_SUFFIX) != 0)
+            continue;
+        i->is_seen = true;
+        l = find_or_add_lane(v, i, entry->d_name);
+        if (!l) {
+            v->skipped++;
+            continue;
+        }
+        l->is_seen = true;
+        if (!l->is_attached && l->reason[0] == '\0')
+            attach(l, dirfd(stream));
+    }
+    closedir(stream);
+}
+
+static struct view_lane *
+find_or_add_lane(struct view *v, struct view_instance *i, const char *name)
+{
+    struct view_lane *l, **grown;
+
+    for (size_t k = 0; k < i->lanes; k++)
+        if (strcmp(i->lane[k]->name, name) == 0)
+            return i->lane[k];
+    if (v->lanes == VIEW_LANES_MAX)
+        return NULL;
+    grown = realloc(i->lane, (i->lanes + 1) * sizeof(*grown));
+    if (!grown)
+        return NULL;
+    i->lane = grown;
+    l = calloc(1, sizeof(*l));
+    if (!l)
+        return NULL;
+    l->name = strdup(name);
+    if (!l->name) {
+        free(l);
+        return NULL;
+    }
+    i->lane[i->lanes++] = l;
+    v->lanes++;
+    return l;
+}
+
+static void
+attach(struct view_lane *l, int dir_fd)
+{
+    struct err e = { "" };
+
+    if (lane_reader_open(&l->reader, dir_fd, l->name, &e) < 0) {
+        snprintf(l->reason, sizeof(l->reason), "%.*s", (int)sizeof(l->reason) - 1, e.text);
+        return;
+    }
+    l->is_attached = true;
+}
+
+static void
+drop_unseen(struct view *v)
+{
+    size_t kept_instances = 0;
+
+    for (size_t n = 0; n < v->instances; n++) {
+        struct view_instance *i = v->instance[n];
+        size_t kept = 0;
+
+        for (size_t k = 0; k < i->lanes; k++) {
+            if (i->lane[k]->is_seen) {
+                i->lane[kept++] = i->lane[k];
+            } else {
+                free_lane(i->lane[k]);
+                v->lanes--;
+            }
+        }
+        i->lanes = kept;
+        if (i->is_seen)
+            v->instance[kept_instances++] = i;
+        else
+            free_instance(v, i);
+    }
+    v->instances = kept_instances;
+}
+
+/* ---- adding up -------------------------------------------------------------------------------------------------- */
+
+static void
+sum_up(struct view_instance *i)
+{
+    struct err e = { "" };
+
+    tally_clear(&i->sum);
+    tally_clear(&i->recent);
+    i->alive = i->dead = i->aside = 0;
+    for (size_t k = 0; k < i->lanes; k++) {
+        struct view_lane *l = i->lane[k];
+
+        if (l->is_attached) {
+            l->is_alive = lane_reader_alive(&l->reader);
+            l->before = l->reader.copy;
+            if (lane_reader_refresh(&l->reader, &e) < 0) {
+                snprintf(l->reason, sizeof(l->reason), "%.*s", (int)sizeof(l->reason) - 1, e.text);
+                lane_reader_close(&l->reader);
+                l->is_attached = l->is_alive = false;
+            }
+        }
+        if (!l->is_attached) {
+            i->aside++;
+            continue;
+        }
+        i->alive += l->is_alive;
+        i->dead += !l->is_alive;
+        add_lane(i, l);
+    }
+}
+
+/* Both tallies get the same lanes in the same order, so their rows have the same numbers. */
+static void
+add_lane(struct view_instance *i, struct view_lane *l)
+{
+    struct lane_copy now = l->reader.copy;
+
+    if (tally_add_lane(&i->sum, &l->reader, &l->map, NULL) < 0)
+        return;
+    subtract(&l->reader.copy, &l->before);
+    tally_add_lane(&i->recent, &l->reader, &l->recent_map, NULL);
+    l->reader.copy = now;
+}
+
+static void
+subtract(struct lane_copy *from, const struct lane_copy *before)
+{
+    for (unsigned i = 0; i < LANE_COUNTERS_MAX; i++)
+        from->counters[i] -= before->counters[i];
+    for (unsigned m = 0; m < LANE_METHODS; m++)
+        for (unsigned i = 0; i < LANE_METHOD_COUNTERS; i++)
+            from->method_counters[m][i] -= before->method_counters[m][i];
+    for (uint32_t c = 0; c < before->cells; c++) {
+        from->cell[c].in -= before->cell[c].in;
+        from->cell[c].out -= before->cell[c].out;
+    }
+}
+
+static void
+free_lane(struct view_lane *l)
+{
+    if (l->is_attached)
+        lane_reader_close(&l->reader);
+    free(l->name);
+    free(l);
+}
+
+static void
+free_instance(struct view *v, struct view_instance *i)
+{
+    for (size_t k = 0; k < i->lanes; k++)
+        free_lane(i->lane[k]);
+    v->lanes -= i->lanes;
+    free(i->lane);
+    tally_fini(&i->sum);
+    tally_fini(&i->recent);
+    free(i);
+}
+
+/* ---- state ------------------------------------------------------------------------------------------------------ */
+
+unsigned
+view_state(const struct view_instance *i)
+{
+    const struct lane_copy *last = NULL;
+
+    for (size_t k = 0; k < i->lanes; k++) {
+        const struct lane_copy *c = &i->lane[k]->reader.copy;
+
+        if (i->lane[k]->is_alive && (!last || c->state_monotonic_ns > last->state_monotonic_ns))
+            last = c;
+    }
+    return last ? last->state : 0;
+}
+
+const char *
+view_state_name(unsigned state)
+{
+    static const char *const names[] = { "no live writer", "unknown",    "up",        "down",
+                                         "congested",      "restarting", "quiescing", "testing" };
+
+    return state < sizeof(names) / sizeof(names[0]) ? names[state] : "?";
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Making shared files: complete first, named last. */
+#include "sipcore/lane_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Allocated in pieces: a tmpfs gives back what it has when a signal interrupts it, so that a process with a
+ * fast interval timer would otherwise never get a large file. */
+#define ALLOCATE_STEP_OCTETS (256u << 10)
+
+static int
+open_directory(int dir_fd, const char *name, int flags)
+{
+    int fd;
+
+    do
+        fd = openat(dir_fd, name, flags | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    while (fd < 0 && errno == EINTR);
+    return fd < 0 ? -errno : fd;
+}
+
+/* The sentence for a runtime directory that cannot be opened, with what to do about it. */
+static int
+complain_of_runtime_directory(const char *dir, int code, struct err *e)
+{
+    if (code == -ENOENT)
+        return err_set(
+            e, code, "runtime directory %s does not exist: is sipmib installed, or SIPSTAT_DIR right?", dir);
+    if (code == -ENOTDIR || code == -ELOOP)
+        return err_set(e, code,
+                       "runtime directory %s: not a directory (or a symbolic link, which is not followed)",
+                       dir);
+    return err_sys(e, code, "runtime directory %s: cannot open", dir);
+}
+
+static int
+complain_of_instance_directory(const char *dir, const char *instance, const char *what, int code,
+                               struct err *e)
+{
+    if (code == -EACCES || code == -EPERM)
+        return err_set(e, code,
+                       "%s/%s: cannot %s: permission denied: is this user in the group that owns %s?", dir,
+                       instance, what, dir);
+    return err_sys(e, code, "%s/%s: cannot %s", dir, instance, what);
+}
+
+int
+lane_file_directory(const char *dir, const char *instance, struct err *e)
+{
+    int parent, fd, code = 0;
+
+    parent = open_directory(AT_FDCWD, dir, O_PATH);
+    if (parent < 0)
+        return complain_of_runtime_directory(dir, parent, e);
+    fd = open_directory(parent, instance, O_RDONLY);
+    if (fd == -ENOENT) {
+        bool is_made = mkdirat(parent, instance, 02770) == 0;
+
+        if (!is_made && errno != EEXIST) {
+            code = complain_of_instance_directory(dir, instance, "make the directory", -errno, e);
+            close(parent);
+            return code;
+        }
+        fd = open_directory(parent, instance, O_RDONLY);
+        /* mkdir(2) obeys the umask and drops the set-group-ID bit, which is what gives lanes their group. */
+        if (is_made && fd >= 0 && fchmod(fd, 02770) < 0)
+            code = complain_of_instance_directory(dir, instance, "set the mode of the directory", -errno, e);
+    }
+    close(parent);
+    if (fd < 0)
+        return complain_of_instance_directory(dir, instance, "open the directory", fd, e);
+    if (code < 0) {
+        close(fd);
+        return code;
+    }
+    return fd;
+}
+
+static int
+allocate(int fd, size_t octets, struct err *e)
+{
+    struct rlimit limit;
+
+    /* Beyond this limit the kernel would send SIGXFSZ, which ends a process that does not expect it. */
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < octets)
+        return err_set(e, -EFBIG, "cannot allocate %zu octets: the process's file size limit is %llu", octets,
+                       (unsigned long long)limit.rlim_cur);
+    for (size_t offset = 0; offset < octets;) {
+        size_t step = octets - offset < ALLOCATE_STEP_OCTETS ? octets - offset : ALLOCATE_STEP_OCTETS;
+        int code = posix_fallocate(fd, (off_t)offset, (off_t)step);
+
+        if (code == EINTR)
+            continue;
+        if (code != 0)
+            return err_sys(e, -code, "cannot allocate %zu octets", octets);
+        offset += step;
+    }
+    return 0;
+}
+
+/* A file without a name, and a second open file description of it. False where that is not to be had: no O_TMPFILE on
+ * this file system, or no /proc to reach the file by. */
+static bool
+open_unnamed(struct lane_file *f, mode_t mode)
+{
+    char path[32];
+
+    f->fd = openat(f->dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+    if (f->fd < 0)
+        return false;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", f->fd);
+    f->second_fd = open(path, O_RDWR | O_CLOEXEC);
+    if (f->second_fd >= 0)
+        return true;
+    close(f->fd);
+    f->fd = -1;
+    return false;
+}
+
+/* The same with a name, for where open_unnamed() cannot. */
+static int
+open_named(struct lane_file *f, mode_t mode, struct err *e)
+{
+    struct stat first, second;
+    uint8_t random[8];
+    int code = lane_file_random(random, sizeof(random), e);
+
+    if (code < 0)
+        return code;
+    f->temporary[0] = '.';
+    lane_file_hex(f->temporary + 1, random, sizeof(random));
+    memcpy(f->temporary + 1 + 2 * sizeof(random), ".tmp", sizeof(".tmp"));
+    f->fd = openat(f->dir_fd, f->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+    if (f->fd < 0) {
+        code = -errno;
+        f->temporary[0] = 0;
+        return err_sys(e, code, "cannot make a file");
+    }
+    f->second_fd = openat(f->dir_fd, f->temporary, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (f->second_fd < 0)
+        return err_sys(e, -errno, "cannot open the new file again");
+    if (fstat(f->fd, &first) < 0 || fstat(f->second_fd, &second) < 0)
+        return err_sys(e, -errno, "cannot look at the new file");
+    if (first.st_dev != second.st_dev || first.st_ino != second.st_ino)
+        return err_set(e, -EBUSY, "somebody put another file in place of the new one");
+    return 0;
+}
+
+int
+lane_file_begin(struct lane_file *f, int dir_fd, mode_t mode, size_t octets, struct err *e)
+{
+    int code = 0;
+
+    *f = (struct lane_file){ .dir_fd = dir_fd, .fd = -1, .second_fd = -1 };
+    if (!open_unnamed(f, mode))
+        code = open_named(f, mode, e);
+    if (code == 0 && fchmod(f->fd, mode) < 0)
+        code = err_sys(e, -errno, "cannot set the mode of the new file");
+    if (code == 0)
+        code = allocate(f->fd, octets, e);
+    if (code < 0)
+        lane_file_end(f);
+    return code;
+}
+
+int
+lane_file_write(const struct lane_file *f, const void *from, size_t octets, off_t offset, struct err *e)
+{
+    const uint8_t *next = from;
+
+    while (octets > 0) {
+        ssize_t n = pwrite(f->fd, next, octets, offset);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return err_sys(e, -errno, "cannot write");
+        next += n;
+        octets -= (size_t)n;
+        offset += n;
+    }
+    return 0;
+}
+
+/* From the temporary name to the final one, which must not exist. */
+static int
+publish_named(const struct lane_file *f, const char *name)
+{
+    if (renameat2(f->dir_fd, f->temporary, f->dir_fd, name, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != ENOSYS && errno != EINVAL)
+        return -errno;
+    if (linkat(f->dir_fd, f->temporary, f->dir_fd, name, 0) < 0)
+        return -errno;
+    unlinkat(f->dir_fd, f->temporary, 0);
+    return 0;
+}
+
+int
+lane_file_publish(struct lane_file *f, const char *name, struct err *e)
+{
+    char path[32];
+    int code;
+
+    if (f->temporary[0]) {
+        code = publish_named(f, name);
+    } else {
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", f->fd);
+        code = linkat(AT_FDCWD, path, f->dir_fd, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+    }
+    if (code == -EEXIST)
+        return code;
+    if (code < 0)
+        return err_sys(e, code, "cannot name the new file %s", name);
+    f->temporary[0] = 0;
+    return 0;
+}
+
+void
+lane_file_end(struct lane_file *f)
+{
+    if (f->temporary[0])
+        unlinkat(f->dir_fd, f->temporary, 0);
+    if (f->second_fd >= 0)
+        close(f->second_fd);
+    if (f->fd >= 0)
+        close(f->fd);
+    *f = (struct lane_file){ .dir_fd = -1, .fd = -1, .second_fd = -1 };
+}
+
+int
+lane_file_random(void *to, size_t octets, struct err *e)
+{
+    uint8_t *next = to;
+
+    while (octets > 0) {
+        ssize_t n = getrandom(next, octets, 0);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return err_sys(e, -errno, "cannot get random octets");
+        next += n;
+        octets -= (size_t)n;
+    }
+    return 0;
+}
+
+void
+lane_file_hex(char *to, const uint8_t *from, size_t octets)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < octets; i++) {
+        *to++ = digits[from[i] >> 4];
+        *to++ = digits[from[i] & 15];
+    }
+    *to = 0;
+}

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The reading side of a lane: attach, check, copy. */
+#include "sipcore/lane_reader.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sipcore/sipstat.h"
+
+/* Fences: see ring_writer.c. */
+#if defined(__SANITIZE_THREAD__) && defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wtsan"
+#endif
+
+/* Cells read beyond those known, so that a lane that grows slowly still takes one system call. */
+#define CELL_MARGIN 32u
+
+/* What lies from live_offset on, as copied: plain words, since the copy is ours alone. */
+struct lane_image {
+    uint32_t state, methods, cells, notes;
+    uint64_t state_monotonic_ns, associations, reserved[4];
+    uint64_t counters[LANE_COUNTERS_MAX];
+    uint64_t method_counters[LANE_METHODS][LANE_METHOD_COUNTERS];
+    struct lane_cell_copy cell[LANE_CELLS];
+};
+
+_Static_assert(offsetof(struct lane_image, counters) == offsetof(struct lane_live, counters), "same layout");
+_Static_assert(offsetof(struct lane_image, method_counters) == sizeof(struct lane_live),
+               "methods follow at once");
+_Static_assert(sizeof(struct lane_cell_copy) == sizeof(struct lane_cell), "same layout");
+
+static int open_regular(struct lane_reader *r, int dir_fd, const char *name, uint64_t *octets, struct err *e);
+static int check_header(struct lane_header *h, uint64_t file_octets, struct err *e);
+static void start_copy(struct lane_reader *r);
+
+int
+lane_reader_open(struct lane_reader *r, int dir_fd, const char *name, struct err *e)
+{
+    uint64_t file_octets = 0;
+    int code;
+
+    r->names = NULL;
+    r->names_known = 0;
+    r->memory = NULL;
+    code = open_regular(r, dir_fd, name, &file_octets, e);
+    if (code < 0)
+        return code;
+    code = lane_reader_copy(r, &r->header, sizeof(r->header), 0, e);
+    if (code == 0)
+        code = check_header(&r->header, file_octets, e);
+    if (code == 0) {
+        r->names = calloc(LANE_METHODS, sizeof(*r->names));
+        if (!r->names)
+            code = err_set(e, -ENOMEM, "no memory for a lane");
+    }
+    if (code == 0) {
+        start_copy(r);
+        code = lane_reader_refresh(r, e);
+    }
+    if (code < 0)
+        lane_reader_close(r);
+    return code;
+}
+
+void
+lane_reader_close(struct lane_reader *r)
+{
+    if (r->fd >= 0)
+        close(r->fd);
+    r->fd = -1;
+    free(r->names);
+    r->names = NULL;
+    r->names_known = 0;
+}
+
+/* The kind of a file is known only once it is open, so opening must neither follow, block nor become the terminal. */
+static int
+open_regular(struct lane_reader *r, int dir_fd, const char *name, uint64_t *octets, struct err *e)
+{
+    struct stat st;
+
+    do
+        r->fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    while (r->fd < 0 && errno == EINTR);
+    if (r->fd < 0 && (errno == ELOOP || errno == ENXIO || errno == ENODEV))
+        return err_set(e, -EBADMSG, "not a regular file");
+    if (r->fd < 0)
+        return err_sys(e, -errno, "cannot open");
+    if (fstat(r->fd, &st) == 0 && S_ISREG(st.st_mode)) {
+        *octets = (uint64_t)st.st_size;
+        return 0;
+    }
+    lane_reader_close(r);
+    return err_set(e, -EBADMSG, "not a regular file");
+}
+
+static bool
+is_terminated(const char *text)
+{
+    return memchr(text, 0, LANE_TEXT_OCTETS) != NULL;
+}
+
+/* There is one layout for each ring size; with it every offset is aligned, in order and inside the file. */
+static int
+check_header(struct lane_header *h, uint64_t file_octets, struct err *e)
+{
+    struct lane_header expected = *h;
+
+    if (h->magic != LANE_MAGIC)
+        return err_set(e, -EBADMSG, "not a lane");
+    if (h->abi != LANE_ABI)
+        return err_set(e, -EPROTONOSUPPORT, "lane ABI version %" PRIu32 ", this program reads %u", h->abi,
+                       LANE_ABI);
+    if (h->ring_octets < LANE_RING_MIN || h->ring_octets > LANE_RING_MAX ||
+        (h->ring_octets & (h->ring_octets - 1)))
+        return err_set(e, -EBADMSG, "damaged: a ring of %" PRIu32 " octets", h->ring_octets);
+    lane_layout(&expected, h->ring_octets);
+    if (memcmp(&expected, h, sizeof(*h)) != 0)
+        return err_set(e, -EBADMSG, "damaged: the header's sizes and offsets contradict each other");
+    if (file_octets != h->file_octets)
+        return err_set(e, -EBADMSG, "damaged: %" PRIu64 " octets long instead of %" PRIu64, file_octets,
+                       h->file_octets);
+    if (!is_terminated(h->instance) || !is_terminated(h->software) || !is_terminated(h->program))
+        return err_set(e, -EBADMSG, "damaged: a text in the header has no end");
+    return 0;
+}
+
+/* The state before anything was counted: the first copy is checked against it as any other against its
+ * predecessor. */
+static void
+start_copy(struct lane_reader *r)
+{
+    memset(&r->copy, 0, sizeof(r->copy));
+    r->copy.methods = METHOD_IANA_COUNT;
+    r->copy.cells = 1;
+    for (unsigned i = 0; i < METHOD_IANA_COUNT; i++)
+        memcpy(r->names[i], method_name(i), strlen(method_name(i)) + 1);
+    memcpy(r->names[METHOD_OTHER], METHOD_OTHER_NAME, sizeof(METHOD_OTHER_NAME));
+    r->names_known = METHOD_IANA_COUNT;
+}
+
+/* ---- the one way in
+ * --------------------------------------------------------------------------------------------- */
+
+int
+lane_reader_copy(const struct lane_reader *r, void *to, size_t octets, uint64_t offset, struct err *e)
+{
+    uint8_t *next = to;
+
+    assert(octets % 8 == 0 && offset % 8 == 0 && (uintptr_t)to % 8 == 0);
+    if (r->memory) {
+        for (size_t i = 0; i < octets / 8; i++)
+            ((uint64_t *)to)[i] = atomic_load_explicit(&r->memory[offset / 8 + i], memory_order_acquire);
+        return 0;
+    }
+    for (;;) {
+        ssize_t n = pread(r->fd, next, octets, (off_t)offset);
+
+        if (n == (ssize_t)octets)
+            return 0;
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return err_sys(e, -EBADMSG, "damaged: cannot read %zu octets at %" PRIu64, octets, offset);
+        return err_set(e, -EBADMSG, "damaged: truncated, nothing at %" PRIu64, offset + (uint64_t)n);
+    }
+}
+
+/* ---- refresh
+ * ---------------------------------------------------------------------------------------------------- */
+
+static int read_image(const struct lane_reader *r, struct lane_image *image, struct err *e);
+static int check_image(const struct lane_copy *c, const struct lane_image *image, struct err *e);
+static int check_cells(const struct lane_copy *c, const struct lane_image *image, uint32_t *cells,
+                       struct err *e);
+static int read_names(struct lane_reader *r, uint32_t methods, struct err *e);
+static void keep_image(struct lane_copy *c, const struct lane_image *image, uint32_t cells);
+
+int
+lane_reader_refresh(struct lane_reader *r, struct err *e)
+{
+    struct lane_image image;
+    uint32_t cells = 0;
+    int code = read_image(r, &image, e);
+
+    if (code == 0)
+        code = check_image(&r->copy, &image, e);
+    if (code == 0)
+        code = check_cells(&r->copy, &image, &cells, e);
+    if (code == 0 && image.methods > r->names_known)
+        code = read_names(r, image.methods, e);
+    if (code == 0)
+        keep_image(&r->copy, &image, cells);
+    return code;
+}
+
+/* One read for a lane that has not grown much since the last time. */
+static int
+read_image(const struct lane_reader *r, struct lane_image *image, struct err *e)
+{
+    uint32_t cells = r->copy.cells + CELL_MARGIN < LANE_CELLS ? r->copy.cells + CELL_MARGIN : LANE_CELLS;
+    size_t octets = offsetof(struct lane_image, cell) + cells * sizeof(image->cell[0]);
+    int code = lane_reader_copy(r, image, octets, r->header.live_offset, e);
+
+    if (code < 0)
+        return code;
+    if (image->cells > LANE_CELLS)
+        return err_set(e, -EBADMSG, "damaged: %" PRIu32 " cells in a table of %d", image->cells, LANE_CELLS);
+    if (image->cells <= cells)
+        return 0;
+    /* Pairs with lane_cell_allot(): the cells that the count covers come after it. */
+    atomic_thread_fence(memory_order_acquire);
+    return lane_reader_copy(r, image->cell + cells, (image->cells - cells) * sizeof(image->cell[0]),
+                            r->header.live_offset + octets, e);
+}
+
+/* Branch-free over the whole run: nearly always nothing is wrong. */
+static bool
+runs_backwards(const uint64_t *before, const uint64_t *now, size_t count)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < count; i++)
+        found |= now[i] < before[i];
+    return found;
+}
+
+static int
+check_image(const struct lane_copy *c, const struct lane_image *image, struct err *e)
+{
+    bool is_backwards;
+
+    if (image->state < SIPSTAT_STATE_UP || image->state > SIPSTAT_STATE_TESTING)
+        return err_set(e, -EBADMSG, "damaged: state %" PRIu32, image->state);
+    if (image->methods < c->methods || image->methods > METHOD_OTHER)
+        return err_set(e, -EBADMSG, "damaged: %" PRIu32 " methods after %" PRIu32, image->methods,
+                       c->methods);
+    if (image->cells < c->cells)
+        return err_set(e, -EBADMSG, "damaged: %" PRIu32 " cells after %" PRIu32, image->cells, c->cells);
+    if (image->notes < c->notes || image->notes > LANE_NOTES)
+        return err_set(e, -EBADMSG, "damaged: %" PRIu32 " notes after %" PRIu32, image->notes, c->notes);
+    is_backwards = runs_backwards(c->counters, image->counters, LANE_COUNTERS_MAX);
+    is_backwards |= runs_backwards(c->method_counters[0], image->method_counters[0],
+                                   (size_t)c->methods * LANE_METHOD_COUNTERS);
+    is_backwards |= runs_backwards(c->method_counters[METHOD_OTHER], image->method_counters[METHOD_OTHER],
+                                   LANE_METHOD_COUNTERS);
+    if (is_backwards)
+        return err_set(e, -EBADMSG, "damaged: a counter runs backwards");
+    return 0;
+}
+
+/* Whether a row that was not there last time is there now: a copy made while the writer allots one may hold the count
+ * without the key, or the key without the method's name. The next copy has them all. */
+static bool
+is_complete(const struct lane_cell_copy *cell, uint32_t methods)
+{
+    unsigned method = LANE_CELL_METHOD(cell->key);
+
+    return cell->key != 0 && (method < methods || method >= METHOD_OTHER);
+}
+
+static int
+check_cells(const struct lane_copy *c, const struct lane_image *image, uint32_t *cells, struct err *e)
+{
+    bool is_backwards = false, is_moved = false;
+    uint32_t i;
+
+    for (i = 0; i < c->cells; i++) {
+        is_moved |= image->cell[i].key != c->cell[i].key;
+        is_backwards |= (image->cell[i].in < c->cell[i].in) | (image->cell[i].out < c->cell[i].out);
+    }
+    if (is_moved)
+        return err_set(e, -EBADMSG, "damaged: a cell has changed its method or status code");
+    if (is_backwards)
+        return err_set(e, -EBADMSG, "damaged: a cell runs backwards");
+    for (; i < image->cells && is_complete(&image->cell[i], image->methods); i++) {
+        uint64_t key = image->cell[i].key;
+        unsigned method = LANE_CELL_METHOD(key), code = LANE_CELL_CODE(key);
+
+        if (method > METHOD_OTHER || code < 100 || code > 699 || key != LANE_CELL_KEY(method, code))
+            return err_set(e, -EBADMSG, "damaged: cell %" PRIu32 " has the key %#" PRIx64, i, key);
+    }
+    *cells = i;
+    return 0;
+}
+
+static int
+read_names(struct lane_reader *r, uint32_t methods, struct err *e)
+{
+    uint64_t row[LANE_NAME_OCTETS / 8];
+    const uint8_t *octets = (const uint8_t *)row;
+
+    /* Pairs with lane_method(): the names that the count covers come after it. */
+    atomic_thread_fence(memory_order_acquire);
+    for (uint32_t i = r->names_known; i < methods; i++) {
+        int code =
+            lane_reader_copy(r, row, sizeof(row), r->header.names_offset + (uint64_t)i * LANE_NAME_OCTETS, e);
+
+        if (code < 0)
+            return code;
+        if (octets[0] > METHOD_NAME_MAX || !method_name_is_valid(span_of(octets + 1, octets[0])))
+            return err_set(e, -EBADMSG, "damaged: the name of method %" PRIu32 " is not a token", i);
+        memcpy(r->names[i], octets + 1, octets[0]);
+        r->names[i][octets[0]] = 0;
+        r->names_known = i + 1;
+    }
+    return 0;
+}
+
+/* Only what is in use: the rest of the tables stays untouched, and out of the cache. */
+static void
+keep_image(struct lane_copy *c, const struct lane_image *image, uint32_t cells)
+{
+    c->state = image->state;
+    c->methods = image->methods;
+    c->cells = cells;
+    c->notes = image->notes;
+    c->state_monotonic_ns = image->state_monotonic_ns;
+    c->has_associations |= image->associations != 0;
+    memcpy(c->counters, image->counters, sizeof(c->counters));
+    memcpy(c->method_counters, image->method_counters, image->methods * sizeof(c->method_counters[0]));
+    memcpy(c->method_counters[METHOD_OTHER], image->method_counters[METHOD_OTHER],
+           sizeof(c->method_counters[0]));
+    memcpy(c->cell, image->cell, cells * sizeof(c->cell[0]));
+}
+
+/* ---- what else there is to know
+ * --------------------------------------------------------------------------------- */
+
+bool
+lane_reader_alive(const struct lane_reader *r)
+{
+    struct flock whole = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+
+    /* A failure to ask is no proof of death, and a lane must not be retired under a living writer. */
+    return fcntl(r->fd, F_OFD_GETLK, &whole) < 0 || whole.l_type != F_UNLCK;
+}
+
+const char *
+lane_reader_method_name(const struct lane_reader *r, unsigned method)
+{
+    return method < r->copy.methods || method == METHOD_OTHER ? r->names[method] : NULL;
+}
+
+unsigned
+lane_reader_notes(const struct lane_reader *r, struct lane_note_copy notes[LANE_NOTES])
+{
+    _Static_assert(sizeof(struct lane_note_copy) == LANE_NOTE_OCTETS, "same layout");
+    size_t octets = r->copy.notes * sizeof(notes[0]);
+
+    if (lane_reader_copy(r, notes, octets, r->header.notes_offset, NULL) < 0)
+        return 0;
+    for (uint32_t i = 0; i < r->copy.notes; i++) {
+        notes[i].name[LANE_NOTE_NAME_OCTETS - 1] = 0;
+        for (char *c = notes[i].name; *c; c++)
+            if (*c < 0x20 || *c > 0x7e)
+                *c = '?';
+    }
+    return r->copy.notes;
+}

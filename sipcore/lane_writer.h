@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The writing side of a lane: create, lock, publish, count. */
+#ifndef SIPCORE_LANE_WRITER_H
+#define SIPCORE_LANE_WRITER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sipcore/err.h"
+#include "sipcore/lane.h"
+#include "sipcore/span.h"
+
+/* How to make a lane; all members are used as given (the public API fills in defaults). */
+struct lane_writer_options {
+    const char *dir;      /* runtime directory; must exist */
+    const char *instance; /* its subdirectory, made (mode 2770) when missing */
+    const char *software; /* may be NULL */
+    uint32_t flags;       /* LANE_* */
+    uint32_t ring_octets; /* a power of two, LANE_RING_MIN to LANE_RING_MAX */
+};
+
+/* A lane being written. Owned by one thread at a time. */
+struct lane_writer {
+    struct lane_live *live; /* NULL: not attached (failed, closed, or a forked child) */
+    _Atomic uint64_t (*methods)[LANE_METHOD_COUNTERS];
+    struct lane_cell *cells;
+    uint16_t *cell_index;                 /* private: [method][code - 100] -> cell, 0 none yet */
+    const struct lane_interest *interest; /* never NULL while attached */
+    struct lane_ring *ring;
+    _Atomic uint64_t *ring_data;
+    uint64_t ring_mask; /* in octets */
+    uint64_t head;      /* private copies of what only we move */
+    uint64_t sequence;
+    uint8_t (*names)[LANE_NAME_OCTETS];
+    uint8_t *notes;
+    uint8_t *map;
+    size_t map_octets;
+    void *interest_map;       /* NULL when `interest` is the built-in empty one */
+    uint32_t flags;           /* LANE_SHARED_TRANSACTIONS ... */
+    int lock_fd;              /* holds the lock; a different open file from the mapping's */
+    struct lane_writer *next; /* all of this process, for fork() */
+};
+
+/* Make, lock, fill and publish a lane. 0, or a negative errno and `e` set; then *w is detached and every
+ * lane_* call on it must be avoided by asking lane_writer_attached(). Any thread; `w` must stay where it is
+ * until closed. */
+int lane_writer_open(struct lane_writer *w, const struct lane_writer_options *options, struct err *e);
+
+/* Let go of the lane: the kernel drops the lock, and the agent retires the file. */
+void lane_writer_close(struct lane_writer *w);
+
+static inline bool
+lane_writer_attached(const struct lane_writer *w)
+{
+    return w->live != NULL;
+}
+
+/* A counter only its writer changes: load and store, no lock prefix. */
+static inline void
+lane_add(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+                          memory_order_relaxed);
+}
+
+static inline void
+lane_count(struct lane_writer *w, enum lane_counter counter)
+{
+    lane_add(&w->live->counters[counter], 1);
+}
+
+static inline void
+lane_count_method(struct lane_writer *w, unsigned method, enum lane_method_counter counter)
+{
+    lane_add(&w->methods[method][counter], 1);
+}
+
+/* Slow path of lane_count_response(): find or allot the cell of (method, code); 0 when the table is full or
+ * the code is not 100 to 699. */
+unsigned lane_cell_allot(struct lane_writer *w, unsigned method, unsigned code);
+
+/* The cell of (method, code), 0 when it has none yet. `method` below LANE_METHODS, any code. */
+static inline unsigned
+lane_cell_find(const struct lane_writer *w, unsigned method, unsigned code)
+{
+    unsigned offset = code - 100;
+
+    return __builtin_expect(offset < 600, 1) ? w->cell_index[method * 600 + offset] : 0;
+}
+
+/* Count one response, `is_out` as sent. `method` below LANE_METHODS. */
+static inline void
+lane_count_response(struct lane_writer *w, unsigned method, unsigned code, bool is_out)
+{
+    unsigned cell = lane_cell_find(w, method, code);
+
+    if (__builtin_expect(cell == 0, 0)) {
+        cell = lane_cell_allot(w, method, code);
+        if (cell == 0)
+            lane_count(w, LANE_CELLS_FOLDED);
+    }
+    lane_add(is_out ? &w->cells[cell].out : &w->cells[cell].in, 1);
+}
+
+/* The number of a method on this lane: IANA's, or an extension's, named in the lane when it is new. METHOD_OTHER when
+ * the table is full or the name is not 1 to METHOD_NAME_MAX octets of a token (RFC 3261 25.1); the caller counts
+ * LANE_METHODS_FOLDED per message. */
+unsigned lane_method(struct lane_writer *w, struct span name);
+
+/* Declare the operational state (SIPSTAT_STATE_UP to SIPSTAT_STATE_TESTING); also an event, whatever readers
+ * asked for. `time_ns` is Unix time for the event. */
+void lane_set_state(struct lane_writer *w, unsigned state, uint64_t monotonic_ns, uint64_t time_ns);
+
+/* True while a reader wants responses of this status code recorded. One load. */
+static inline bool
+lane_wants_code(const struct lane_writer *w, unsigned code)
+{
+    unsigned offset = code - 100;
+
+    return offset < 600 &&
+           (atomic_load_explicit(&w->interest->codes[offset / 64], memory_order_relaxed) >> (offset % 64) &
+            1);
+}
+
+/* Record a response. The spans are header field values, each cut at 255 octets (counted in LANE_EVENTS_CUT).
+ * `time_ns` is the message's time as the caller has it, or 0. A collector's record carries it as Unix time
+ * (a capture is told as of then); any other writer's carries the real-time clock, which is read here, when
+ * there is something to record. */
+void lane_event_status(struct lane_writer *w, bool is_out, unsigned method, unsigned code, uint32_t cseq,
+                       struct span to, struct span from, struct span call_id, uint64_t time_ns);
+
+/* Put a record into the ring: `body` of `octets` (at most LANE_RECORD_MAX less the record header). Never waits. */
+void lane_ring_put(struct lane_writer *w, enum lane_event type, const void *body, size_t octets,
+                   uint64_t time_ns);
+
+/* Name note `index` (0 to LANE_NOTES - 1, in ascending order) of this writer, for people: at most 23 octets
+ * of name. */
+void lane_note_name(struct lane_writer *w, unsigned index, const char *name);
+
+/* Set the value of a named note. */
+void lane_note_set(struct lane_writer *w, unsigned index, uint64_t value);
+
+#endif

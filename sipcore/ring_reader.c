@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The reading side of a lane's event ring. The writer never waits: a reader copies first and asks afterwards
+ * whether what it copied was still whole. Each barrier names its partner in ring_writer.c. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "sipcore/lane_reader.h"
+#include "sipcore/sipstat.h"
+
+/* Fences: see ring_writer.c. */
+#if defined(__SANITIZE_THREAD__) && defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wtsan"
+#endif
+
+enum { JUMPS_MAX = 4 }; /* in one call, before "nothing now" */
+
+static int read_head(const struct lane_reader *r, uint64_t *head, struct err *e);
+static int read_intent(const struct lane_reader *r, uint64_t head, uint64_t *intent, struct err *e);
+static int read_sequence(const struct lane_reader *r, uint64_t head, uint64_t *sequence, struct err *e);
+static int rest(struct ring_cursor *c, const struct lane_reader *r, struct err *e);
+static int copy_record(const struct ring_cursor *c, const struct lane_reader *r, uint64_t head, uint64_t *to,
+                       struct err *e);
+static int take_record(struct ring_cursor *c, uint64_t head, const uint64_t *from, struct ring_event *event,
+                       struct err *e);
+
+int
+ring_cursor_init(struct ring_cursor *c, const struct lane_reader *r, bool oldest, struct err *e)
+{
+    uint64_t head, intent;
+    int code;
+
+    *c = (struct ring_cursor){ 0 };
+    code = read_head(r, &head, e);
+    if (code == 0)
+        code = read_intent(r, head, &intent, e);
+    if (code < 0)
+        return code;
+    if (oldest && intent <= r->header.ring_octets) {
+        c->next_sequence = 1;
+        return 0;
+    }
+    c->position = head;
+    return read_sequence(r, head, &c->next_sequence, e);
+}
+
+int
+ring_next(struct ring_cursor *c, const struct lane_reader *r, struct ring_event *event, struct err *e)
+{
+    uint64_t record[LANE_RECORD_MAX / 8], head, intent;
+    int code;
+
+    for (unsigned jump = 0; jump < JUMPS_MAX; jump++) {
+        code = read_head(r, &head, e);
+        if (code < 0)
+            return code;
+        if (head < c->position)
+            return err_set(e, -EBADMSG, "damaged: the ring's head runs backwards");
+        if (head == c->position)
+            return c->gap_octets > 0 ? rest(c, r, e) : 0;
+        code = copy_record(c, r, head, record, e);
+        if (code == 0)
+            code = read_intent(r, head, &intent, e);
+        if (code < 0)
+            return code;
+        if (intent - c->position <= r->header.ring_octets)
+            return take_record(c, head, record, event, e);
+        c->gap_octets += head - c->position;
+        c->position = head;
+    }
+    return 0;
+}
+
+/* ---- the writer's words
+ * ----------------------------------------------------------------------------------------- */
+
+static int
+read_head(const struct lane_reader *r, uint64_t *head, struct err *e)
+{
+    int code = lane_reader_copy(r, head, sizeof(*head), r->header.ring_offset, e);
+
+    if (code < 0)
+        return code;
+    /* B, pairs with B in ring_writer.c: the records before this head, and the number of the one at it, are there. */
+    atomic_thread_fence(memory_order_acquire);
+    if (*head % 8 != 0)
+        return err_set(e, -EBADMSG, "damaged: the ring's head is %" PRIu64, *head);
+    return 0;
+}
+
+/* To be asked after everything that it is to vouch for. `head` was read before. */
+static int
+read_intent(const struct lane_reader *r, uint64_t head, uint64_t *intent, struct err *e)
+{
+    uint64_t offset = r->header.ring_offset + offsetof(struct lane_ring, intent), later;
+    int code;
+
+    /* A, pairs with A in ring_writer.c: if a word copied before this belongs to a newer record, this intent
+     * covers it. */
+    atomic_thread_fence(memory_order_acquire);
+    code = lane_reader_copy(r, intent, sizeof(*intent), offset, e);
+    if (code < 0)
+        return code;
+    if (*intent < head || *intent % 8 != 0)
+        return err_set(e, -EBADMSG, "damaged: the ring's intent is %" PRIu64 ", its head %" PRIu64, *intent,
+                       head);
+    if (*intent - head <= LANE_RECORD_MAX)
+        return 0;
+    /* At most one record is in the making: either the writer has moved on since, or the words are nonsense. */
+    atomic_thread_fence(memory_order_acquire);
+    code = read_head(r, &later, e);
+    if (code == 0 && (later < head || (*intent > later && *intent - later > LANE_RECORD_MAX)))
+        return err_set(e, -EBADMSG, "damaged: the ring's intent is %" PRIu64 ", its head %" PRIu64, *intent,
+                       later);
+    return code;
+}
+
+/* The number of the record that stands, or will stand, at `head`. 0 when it cannot be told: while a record is being
+ * written, the word may already be its successor's. */
+static int
+read_sequence(const struct lane_reader *r, uint64_t head, uint64_t *sequence, struct err *e)
+{
+    uint64_t offset = r->header.ring_offset + offsetof(struct lane_ring, head_sequence), intent;
+    int code = lane_reader_copy(r, sequence, sizeof(*sequence), offset, e);
+
+    if (code == 0)
+        code = read_intent(r, head, &intent, e);
+    if (code < 0)
+        return code;
+    if (intent != head)
+        *sequence = 0;
+    else if (*sequence == 0)
+        return err_set(e, -EBADMSG, "damaged: the ring's next record has no number");
+    return 0;
+}
+
+/* ---- gaps
+ * ------------------------------------------------------------------------------------------------------- */
+
+/* A record's number is known: it must be the next one, or after a jump one that the octets jumped over can
+ * explain. */
+static int
+close_gap(struct ring_cursor *c, uint64_t sequence, struct err *e)
+{
+    uint64_t missing = sequence - c->next_sequence;
+
+    if (c->next_sequence != 0) {
+        if (missing > c->gap_octets / sizeof(struct lane_record) || missing < c->gap_octets / LANE_RECORD_MAX)
+            return err_set(e, -EBADMSG, "damaged: ring record %" PRIu64 " where %" PRIu64 " should be",
+                           sequence, c->next_sequence);
+        c->lost += missing;
+    }
+    c->next_sequence = sequence;
+    c->gap_octets = 0;
+    return 0;
+}
+
+/* Nothing is left to read. If no record is being written either, the number of the next one is known, and
+ * with it what was lost. */
+static int
+rest(struct ring_cursor *c, const struct lane_reader *r, struct err *e)
+{
+    uint64_t sequence;
+    int code = read_sequence(r, c->position, &sequence, e);
+
+    return code < 0 || sequence == 0 ? code : close_gap(c, sequence, e);
+}
+
+/* ---- one record
+ * ------------------------------------------------------------------------------------------------- */
+
+/* Copy what may be a record: all there is, at most the longest, around the ring's end. */
+static int
+copy_record(const struct ring_cursor *c, const struct lane_reader *r, uint64_t head, uint64_t *to,
+            struct err *e)
+{
+    uint64_t ring_octets = r->header.ring_octets, start = c->position & (ring_octets - 1),
+             data = r->header.ring_data_offset;
+    uint64_t octets = head - c->position < LANE_RECORD_MAX ? head - c->position : LANE_RECORD_MAX;
+    uint64_t first = octets < ring_octets - start ? octets : ring_octets - start;
+    int code = lane_reader_copy(r, to, first, data + start, e);
+
+    if (code == 0 && first < octets)
+        code = lane_reader_copy(r, to + first / 8, octets - first, data, e);
+    return code;
+}
+
+static bool
+status_fits(struct ring_event *event)
+{
+    struct span body = span_of(event->body, event->record.body_octets), head;
+
+    if (!span_take(&body, sizeof(event->status), &head))
+        return false;
+    memcpy(&event->status, head.data, sizeof(event->status));
+    return span_take(&body, event->status.to_octets, &event->to) &&
+           span_take(&body, event->status.from_octets, &event->from) &&
+           span_take(&body, event->status.call_id_octets, &event->call_id) && body.length == 0 &&
+           event->status.direction <= SIPSTAT_OUT && event->status.method < LANE_METHODS &&
+           event->status.code >= 100 && event->status.code <= 699;
+}
+
+static bool
+state_fits(struct ring_event *event)
+{
+    if (event->record.body_octets != sizeof(event->state))
+        return false;
+    memcpy(&event->state, event->body, sizeof(event->state));
+    return event->state.state >= SIPSTAT_STATE_UP && event->state.state <= SIPSTAT_STATE_TESTING;
+}
+
+static bool
+body_fits(struct ring_event *event)
+{
+    event->to = event->from = event->call_id = span_of(NULL, 0);
+    switch (event->record.type) {
+    case LANE_EVENT_STATUS: return status_fits(event);
+    case LANE_EVENT_STATE: return state_fits(event);
+    default: return true;
+    }
+}
+
+/* The copy is known to be whole: from here on, what is wrong with it is damage. */
+static int
+take_record(struct ring_cursor *c, uint64_t head, const uint64_t *from, struct ring_event *event,
+            struct err *e)
+{
+    struct lane_record *record = &event->record;
+    int code;
+
+    /* A record has no less than its header, and head is where one ends. */
+    if (head - c->position < sizeof(*record))
+        return err_set(e, -EBADMSG, "damaged: a ring record of %" PRIu64 " octets", head - c->position);
+    memcpy(record, from, sizeof(*record));
+    if (record->octets % 8 != 0 || record->octets < sizeof(*record) || record->octets > LANE_RECORD_MAX ||
+        record->octets > head - c->position || record->body_octets > record->octets - sizeof(*record))
+        return err_set(e, -EBADMSG, "damaged: a ring record of %" PRIu32 " octets with a body of %u",
+                       record->octets, record->body_octets);
+    memcpy(event->body, from + sizeof(*record) / 8, record->octets - sizeof(*record));
+    if (!body_fits(event))
+        return err_set(e, -EBADMSG, "damaged: ring record %" PRIu64 " of type %u", record->sequence,
+                       record->type);
+    code = close_gap(c, record->sequence, e);
+    if (code < 0)
+        return code;
+    c->next_sequence++;
+    c->position += record->octets;
+    return 1;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The writing side of a lane's event ring. One writer, any number of readers; it overwrites the oldest
+ * records and never waits. Each barrier names its partner in ring_reader.c. */
+#include <assert.h>
+#include <string.h>
+#include <time.h>
+
+#include "sipcore/lane_writer.h"
+
+/* The thread sanitizer does not follow fences. It need not: every word that both sides touch is atomic, and what the
+ * fences order is proved by the sequence numbers and contents that tests/stress/ring_stress.c checks. */
+#if defined(__SANITIZE_THREAD__) && defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wtsan"
+#endif
+
+enum { TEXT_MAX = 255 }; /* of each header field value in an event */
+
+/* The ring's data, held in registers: the compiler must take any store to shared memory for one to the
+ * writer itself. */
+struct ring_data {
+    _Atomic uint64_t *word;
+    uint64_t mask;
+};
+
+static inline void
+put_word(struct ring_data ring, uint64_t position, uint64_t word)
+{
+    atomic_store_explicit(&ring.word[(position & ring.mask) / 8], word, memory_order_relaxed);
+}
+
+/* Copy into the ring at `position`, the last word filled up with zeros. 8-byte relaxed stores: a lapped
+ * reader loses a record, it does not race. */
+static inline void
+put_words(struct ring_data ring, uint64_t position, const void *from, size_t octets)
+{
+    const uint8_t *next = from, *last = next + octets / 8 * 8;
+    uint64_t word;
+
+    for (; next < last; next += 8, position += 8) {
+        memcpy(&word, next, 8);
+        put_word(ring, position, word);
+    }
+    if (octets % 8 > 0) {
+        word = 0;
+        memcpy(&word, next, octets % 8);
+        put_word(ring, position, word);
+    }
+}
+
+/* The first word of a record, put together in a register: three narrow stores read back as one word would
+ * wait for each other. */
+static uint64_t
+first_word(uint32_t record_octets, enum lane_event type, size_t body_octets)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return record_octets | (uint64_t)(uint16_t)type << 32 | (uint64_t)body_octets << 48;
+#else
+    return (uint64_t)record_octets << 32 | (uint64_t)(uint16_t)type << 16 | (uint16_t)body_octets;
+#endif
+}
+
+void
+lane_ring_put(struct lane_writer *w, enum lane_event type, const void *body, size_t octets, uint64_t time_ns)
+{
+    uint32_t record_octets = (uint32_t)(sizeof(struct lane_record) + octets + 7) & ~7u;
+    struct ring_data ring = { .word = w->ring_data, .mask = w->ring_mask };
+    uint64_t head = w->head, next = head + record_octets, sequence = w->sequence;
+
+    assert(octets <= LANE_RECORD_MAX - sizeof(struct lane_record));
+    atomic_store_explicit(&w->ring->intent, next, memory_order_relaxed);
+    /* A, pairs with A in ring_reader.c: who sees a word of this record sees the intent too, and knows what
+     * it lost. */
+    atomic_thread_fence(memory_order_release);
+    put_word(ring, head, first_word(record_octets, type, octets));
+    put_word(ring, head + offsetof(struct lane_record, sequence), sequence);
+    put_word(ring, head + offsetof(struct lane_record, time_ns), time_ns);
+    put_words(ring, head + sizeof(struct lane_record), body, octets);
+    w->head = next;
+    w->sequence = sequence + 1;
+    atomic_store_explicit(&w->ring->head_sequence, sequence + 1, memory_order_relaxed);
+    /* B, pairs with B in ring_reader.c: the record and its successor's number are visible before the new head. */
+    atomic_store_explicit(&w->ring->head, next, memory_order_release);
+    lane_count(w, LANE_EVENTS_WRITTEN);
+}
+
+void
+lane_set_state(struct lane_writer *w, unsigned state, uint64_t monotonic_ns, uint64_t time_ns)
+{
+    struct lane_event_state event = {
+        .state = state,
+        .previous = atomic_load_explicit(&w->live->state, memory_order_relaxed),
+    };
+
+    atomic_store_explicit(&w->live->state_monotonic_ns, monotonic_ns, memory_order_relaxed);
+    atomic_store_explicit(&w->live->state, state, memory_order_release);
+    lane_ring_put(w, LANE_EVENT_STATE, &event, sizeof(event), time_ns);
+}
+
+/* Append at most TEXT_MAX octets of `text`; returns how many. */
+static uint16_t
+append_text(uint8_t *to, struct span text, bool *was_cut)
+{
+    if (text.length > TEXT_MAX) {
+        text = span_first(text, TEXT_MAX);
+        *was_cut = true;
+    }
+    if (text.length > 0)
+        memcpy(to, text.data, text.length);
+    return (uint16_t)text.length;
+}
+
+/* Unix time of an event on this lane. */
+static uint64_t
+event_time(const struct lane_writer *w, uint64_t message_ns)
+{
+    struct timespec now = { 0, 0 };
+
+    if ((w->flags & LANE_COLLECTOR) && message_ns != 0)
+        return message_ns;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now); /* in the vDSO: no system call */
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void
+lane_event_status(struct lane_writer *w, bool is_out, unsigned method, unsigned code, uint32_t cseq,
+                  struct span to, struct span from, struct span call_id, uint64_t time_ns)
+{
+    struct {
+        struct lane_event_status status;
+        uint8_t text[3 * TEXT_MAX];
+    } body;
+    bool was_cut = false;
+    size_t used;
+
+    body.status = (struct lane_event_status){
+        .direction = is_out,
+        .method = (uint8_t)method,
+        .code = (uint16_t)code,
+        .cseq = cseq,
+    };
+    used = body.status.to_octets = append_text(body.text, to, &was_cut);
+    used += body.status.from_octets = append_text(body.text + used, from, &was_cut);
+    used += body.status.call_id_octets = append_text(body.text + used, call_id, &was_cut);
+    if (was_cut)
+        lane_count(w, LANE_EVENTS_CUT);
+    lane_ring_put(w, LANE_EVENT_STATUS, &body, sizeof(body.status) + used, event_time(w, time_ns));
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A lane that its owner spoils while it is read: every part of the reader, of the ring's and of the tally.
+ * The input is a list of deeds: one octet says which, what follows says where and what; the file is whole
+ * again for each input. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sipcore/sipstat.h"
+#include "sipcore/tally.h"
+#include "tests/unit/scratch.h"
+
+enum { DEEDS_MAX = 64, EVENTS_MAX = 300, FILE_OCTETS_MAX = 128 << 10 };
+
+enum deed {
+    POKE_HEADER,
+    POKE_LIVE,
+    POKE_CELLS,
+    POKE_NAMES,
+    POKE_RING,
+    POKE_DATA,
+    REFRESH,
+    FOLLOW,
+    REOPEN,
+    TRUNCATE,
+    DEEDS
+};
+
+static struct scratch_lane s;
+static uint8_t pristine[FILE_OCTETS_MAX];
+static size_t pristine_octets;
+static int fd;
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+must(bool claim)
+{
+    if (!claim)
+        abort();
+}
+
+static void
+clean_up(void)
+{
+    close(fd);
+    scratch_lane_close(&s);
+}
+
+/* A lane with something of everything, ring wrapped. */
+static void
+fill(void)
+{
+    unsigned method = lane_method(&s.writer, span_string("EXTENSION"));
+
+    for (unsigned i = 0; i < 40; i++)
+        lane_count_response(&s.writer, i & 1 ? method : METHOD_INVITE, 180 + i, i & 2);
+    lane_note_name(&s.writer, 0, "note");
+    for (unsigned i = 0; i < 200; i++) {
+        lane_event_status(&s.writer, true, METHOD_BYE, 481, i, span_string("<sip:to@example.org>"),
+                          span_string("<sip:from@example.org>"), span_string("call"), 1);
+        lane_set_state(&s.writer, SIPSTAT_STATE_UP + i % 6, 1, 1);
+    }
+}
+
+static void
+start(void)
+{
+    scratch_lane_open(&s, LANE_RING_MIN);
+    atexit(clean_up);
+    fill();
+    fd = openat(s.dir_fd, s.name, O_RDWR | O_CLOEXEC);
+    pristine_octets = s.reader.header.file_octets;
+    must(fd >= 0 && pristine_octets <= FILE_OCTETS_MAX);
+    must(pread(fd, pristine, pristine_octets, 0) == (ssize_t)pristine_octets);
+}
+
+static uint64_t
+take_word(struct span *in)
+{
+    struct span part;
+    uint64_t word = 0;
+
+    if (span_take(in, sizeof(word), &part))
+        memcpy(&word, part.data, sizeof(word));
+    return word;
+}
+
+/* Put a word at a place within a part of the file. */
+static void
+poke(struct span *in, uint64_t from, uint64_t octets)
+{
+    uint16_t place = 0;
+    uint64_t word;
+
+    span_take_u16(in, &place);
+    word = take_word(in);
+    must(pwrite(fd, &word, sizeof(word), (off_t)(from + place * 8u % octets)) == sizeof(word));
+}
+
+/* What a reader relies on, whatever the file says. */
+static void
+check_copy(const struct lane_reader *r)
+{
+    must(r->copy.methods >= METHOD_IANA_COUNT && r->copy.methods <= METHOD_OTHER);
+    must(r->copy.cells >= 1 && r->copy.cells <= LANE_CELLS);
+    for (unsigned i = 0; i < r->copy.methods; i++)
+        must(strlen(lane_reader_method_name(r, i)) <= METHOD_NAME_MAX);
+    for (unsigned i = 1; i < r->copy.cells; i++)
+        must(lane_reader_method_name(r, LANE_CELL_METHOD(r->copy.cell[i].key)) != NULL);
+}
+
+static void
+refresh(struct lane_reader *r)
+{
+    struct lane_note_copy notes[LANE_NOTES];
+    struct tally_map map = { 0 };
+    struct tally t;
+    struct err e;
+
+    lane_reader_refresh(r, &e);
+    check_copy(r);
+    lane_reader_alive(r);
+    lane_reader_notes(r, notes);
+    if (tally_init(&t, &e) < 0)
+        return;
+    tally_add_lane(&t, r, &map, &e);
+    tally_fini(&t);
+}
+
+static void
+follow(struct ring_cursor *c, const struct lane_reader *r)
+{
+    static struct ring_event event;
+    uint64_t lost = c->lost;
+    struct err e;
+
+    for (unsigned i = 0; i < EVENTS_MAX && ring_next(c, r, &event, &e) == 1; i++) {
+        must(c->lost >= lost);
+        if (event.record.type == LANE_EVENT_STATUS)
+            must(event.to.length + event.from.length + event.call_id.length <= LANE_RECORD_MAX);
+    }
+}
+
+static bool
+reopen(struct lane_reader *r, struct ring_cursor *c, bool oldest)
+{
+    struct err e;
+
+    lane_reader_close(r);
+    return lane_reader_open(r, s.dir_fd, s.name, &e) == 0 && ring_cursor_init(c, r, oldest, &e) == 0;
+}
+
+static void
+poke_part(struct span *in, enum deed deed, const struct lane_header *h)
+{
+    switch (deed) {
+    case POKE_HEADER: poke(in, 0, sizeof(*h)); break;
+    case POKE_LIVE: poke(in, h->live_offset, h->cells_offset - h->live_offset); break;
+    case POKE_CELLS: poke(in, h->cells_offset, h->names_offset - h->cells_offset); break;
+    case POKE_NAMES: poke(in, h->names_offset, h->ring_offset - h->names_offset); break;
+    case POKE_RING: poke(in, h->ring_offset, sizeof(struct lane_ring)); break;
+    default: poke(in, h->ring_data_offset, h->ring_octets); break;
+    }
+}
+
+/* False when there is no reader any more. */
+static bool
+act(struct span *in, uint8_t octet, struct lane_reader *r, struct ring_cursor *c)
+{
+    enum deed deed = octet % DEEDS;
+
+    switch (deed) {
+    case REFRESH: refresh(r); return true;
+    case FOLLOW: follow(c, r); return true;
+    case REOPEN: return reopen(r, c, octet & 128);
+    case TRUNCATE: must(ftruncate(fd, (off_t)(take_word(in) % FILE_OCTETS_MAX)) == 0); return true;
+    default: poke_part(in, deed, &s.reader.header); return true;
+    }
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct lane_reader r;
+    struct span in = span_of(data, size);
+    struct ring_cursor c;
+    uint8_t octet;
+
+    if (pristine_octets == 0)
+        start();
+    must(ftruncate(fd, (off_t)pristine_octets) == 0);
+    must(pwrite(fd, pristine, pristine_octets, 0) == (ssize_t)pristine_octets);
+    r.fd = -1;
+    r.names = NULL;
+    must(reopen(&r, &c, true));
+    for (unsigned i = 0; i < DEEDS_MAX && span_take_u8(&in, &octet); i++)
+        if (!act(&in, octet, &r, &c))
+            break;
+    lane_reader_close(&r);
+    return 0;
+}

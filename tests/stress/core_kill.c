@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Exactly once over every death: writers that keep a ledger are killed at random instants, and so are
+ * agents, each of which starts on what the one before left. The sum never falls, and in the end it is what
+ * the ledgers say, give or take the message that each killed writer had in hand. Prints the seed and the
+ * tally; a number of seconds as argument, three without. */
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/core.h"
+#include "agent/log.h"
+#include "sipcore/lane_writer.h"
+#include "tests/unit/scratch.h"
+
+enum { WRITERS = 8 };
+
+/* What all processes see. A message is begun before it is counted and done after: the lane is between the
+ * two. */
+struct ledger {
+    _Atomic uint64_t begun[WRITERS], done[WRITERS];
+    _Atomic uint64_t served;    /* the highest sum that any agent served */
+    _Atomic uint64_t fell;      /* times an agent served less than one before */
+    _Atomic uint64_t discon_ns; /* as the first agent served it */
+    _Atomic uint64_t discon_moved;
+    _Atomic uint64_t agents_up; /* agents that lived to serve something */
+};
+
+static struct ledger *ledger;
+static char dir[PATH_MAX], runtime[PATH_MAX + 8], config_path[PATH_MAX + 16];
+
+static void give_up(const char *what) __attribute__((noreturn));
+
+static void
+give_up(const char *what)
+{
+    fprintf(stderr, "not ok core_kill: %s\n", what);
+    exit(1);
+}
+
+static pid_t
+start_process(void (*run)(unsigned), unsigned number)
+{
+    pid_t pid = fork();
+
+    if (pid < 0)
+        give_up("fork");
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        run(number);
+        _exit(1);
+    }
+    return pid;
+}
+
+static void
+run_writer(unsigned number)
+{
+    struct lane_writer_options options = { .dir = runtime, .instance = "edge", .ring_octets = LANE_RING_MIN };
+    struct lane_writer w;
+
+    for (;;) {
+        if (lane_writer_open(&w, &options, NULL) < 0) {
+            poll(NULL, 0, 1);
+            continue;
+        }
+        for (unsigned i = 0; i < 2000; i++) {
+            atomic_fetch_add(&ledger->begun[number], 1);
+            lane_count(&w, LANE_IN_REQUESTS);
+            atomic_fetch_add(&ledger->done[number], 1);
+            if (i % 100 == 0)
+                poll(NULL, 0, 1);
+        }
+        lane_writer_close(&w);
+    }
+}
+
+static struct core *
+start_core(void)
+{
+    struct config *config;
+    struct core *core;
+    struct err e = { "" };
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    if (config_load(config_path, &config, stderr, &e) < 0 || core_start(&core, config, config_path, &e) < 0)
+        give_up(e.text);
+    return core;
+}
+
+static uint64_t
+take_sum(struct core *core)
+{
+    const struct snapshot *s = core_snapshot_acquire(core, 1000);
+    const struct snap_instance *edge = s->rows[SNAP_INSTANCES].row[0];
+    uint64_t sum = edge->counters[LANE_IN_REQUESTS], none = 0;
+
+    if (!atomic_compare_exchange_strong(&ledger->discon_ns, &none, edge->discon_ns) &&
+        none != edge->discon_ns)
+        atomic_fetch_add(&ledger->discon_moved, 1);
+    core_snapshot_release(core, s);
+    return sum;
+}
+
+static void
+serve(struct core *core)
+{
+    uint64_t sum = take_sum(core);
+
+    if (sum < atomic_load(&ledger->served))
+        atomic_fetch_add(&ledger->fell, 1);
+    atomic_store(&ledger->served, sum);
+}
+
+static void
+run_agent(unsigned number)
+{
+    struct core *core = start_core();
+
+    (void)number;
+    atomic_fetch_add(&ledger->agents_up, 1);
+    for (;;) {
+        serve(core);
+        poll(NULL, 0, 1);
+    }
+}
+
+static void
+kill_one(pid_t *pid)
+{
+    kill(*pid, SIGKILL);
+    waitpid(*pid, NULL, 0);
+}
+
+static void
+prepare(unsigned *seed)
+{
+    struct timespec now;
+    FILE *file;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    *seed = (unsigned)now.tv_nsec ^ (unsigned)getpid();
+    log_init("core_kill", LOG_LEVEL_WARNING, false);
+    ledger = mmap(NULL, sizeof(*ledger), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (ledger == MAP_FAILED)
+        give_up("mmap");
+    scratch_make(dir);
+    snprintf(runtime, sizeof(runtime), "%s/run", dir);
+    snprintf(config_path, sizeof(config_path), "%s/sipmib.yaml", dir);
+    file = fopen(config_path, "w");
+    if (!file)
+        give_up("configuration");
+    fprintf(file,
+            "runtime_dir: %s\nstate_dir: %s\nsnapshot_max_age: 1ms\ninstances:\n"
+            "  - {name: edge, appl_index: 1, roles: [proxy_server]}\n",
+            runtime, dir);
+    fclose(file);
+}
+
+/* The kills, for that long. How many there were. */
+static unsigned
+kill_at_random(unsigned seconds, unsigned *seed)
+{
+    pid_t writer[WRITERS], agent = start_process(run_agent, 0);
+    struct timespec start, now;
+    unsigned kills = 0;
+
+    for (unsigned i = 0; i < WRITERS; i++)
+        writer[i] = start_process(run_writer, i);
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    do {
+        unsigned victim =
+            (unsigned)rand_r(seed) % (3 * WRITERS); /* most often nobody: agents need time to start */
+
+        poll(NULL, 0, rand_r(seed) % 12);
+        if (victim == WRITERS) {
+            kill_one(&agent);
+            agent = start_process(run_agent, 0);
+        } else if (victim < WRITERS) {
+            kill_one(&writer[victim]);
+            writer[victim] = start_process(run_writer, victim);
+        }
+        kills += victim <= WRITERS;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while (now.tv_sec - start.tv_sec < (time_t)seconds);
+    for (unsigned i = 0; i < WRITERS; i++)
+        kill_one(&writer[i]);
+    kill_one(&agent);
+    return kills + WRITERS + 1;
+}
+
+int
+main(int argc, char **argv)
+{
+    unsigned seed, kills, seconds = argc > 1 ? (unsigned)atoi(argv[1]) : 3;
+    uint64_t begun = 0, done = 0, sum;
+    struct core *core;
+    bool is_good;
+
+    prepare(&seed);
+    printf("# seed %u\n", seed);
+    kills = kill_at_random(seconds, &seed);
+    core = start_core();
+    sum = take_sum(core);
+    core_stop(core);
+    for (unsigned i = 0; i < WRITERS; i++) {
+        begun += ledger->begun[i];
+        done += ledger->done[i];
+    }
+    is_good = sum >= done && sum <= begun && sum >= ledger->served && ledger->fell == 0 &&
+              ledger->discon_moved == 0;
+    printf(
+        "%s core_kill: %u kills, %llu agents served; counted %llu to %llu, served %llu, fell %llu times, DisconTime "
+        "moved %llu times\n",
+        is_good ? "ok" : "not ok", kills, (unsigned long long)ledger->agents_up, (unsigned long long)done,
+        (unsigned long long)begun, (unsigned long long)sum, (unsigned long long)ledger->fell,
+        (unsigned long long)ledger->discon_moved);
+    scratch_remove(dir);
+    return !is_good;
+}

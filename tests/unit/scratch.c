@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What tests of files need. */
+#include "tests/unit/scratch.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void
+insist(bool claim, const char *what)
+{
+    if (claim)
+        return;
+    perror(what);
+    abort();
+}
+
+void
+scratch_make(char dir[PATH_MAX])
+{
+    const char *base = getenv("TMPDIR");
+
+    snprintf(dir, PATH_MAX, "%s/sipmib-test-XXXXXX", base && *base ? base : "/tmp");
+    insist(mkdtemp(dir) != NULL, dir);
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st;
+    (void)type;
+    (void)at;
+    return remove(path);
+}
+
+void
+scratch_remove(const char *dir)
+{
+    insist(nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) == 0, dir);
+}
+
+unsigned
+scratch_count(const char *dir, const char *instance, const char *suffix, char name[NAME_MAX + 1])
+{
+    char path[PATH_MAX + NAME_MAX + 2];
+    struct dirent *entry;
+    unsigned found = 0;
+    DIR *d;
+
+    snprintf(path, sizeof(path), "%s/%s", dir, instance);
+    d = opendir(path);
+    if (!d)
+        return 0;
+    while ((entry = readdir(d))) {
+        size_t length = strlen(entry->d_name);
+
+        if (length < strlen(suffix) || strcmp(entry->d_name + length - strlen(suffix), suffix) != 0)
+            continue;
+        found++;
+        if (name)
+            strcpy(name, entry->d_name);
+    }
+    closedir(d);
+    return found;
+}
+
+void
+scratch_lane_open(struct scratch_lane *s, uint32_t ring_octets)
+{
+    struct lane_writer_options options = { .instance = "edge",
+                                           .software = "test/1",
+                                           .ring_octets = ring_octets };
+    char path[PATH_MAX + 8];
+
+    memset(s, 0, sizeof(*s));
+    scratch_make(s->dir);
+    options.dir = s->dir;
+    insist(lane_writer_open(&s->writer, &options, &s->e) == 0, s->e.text);
+    insist(scratch_count(s->dir, "edge", LANE_SUFFIX, s->name) == 1, "lane");
+    snprintf(path, sizeof(path), "%s/edge", s->dir);
+    s->dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    insist(s->dir_fd >= 0, path);
+    insist(lane_reader_open(&s->reader, s->dir_fd, s->name, &s->e) == 0, s->e.text);
+}
+
+void
+scratch_lane_close(struct scratch_lane *s)
+{
+    lane_reader_close(&s->reader);
+    lane_writer_close(&s->writer);
+    close(s->dir_fd);
+    scratch_remove(s->dir);
+}
+
+void
+scratch_lane_poke(const struct scratch_lane *s, uint64_t offset, uint64_t word)
+{
+    int fd = openat(s->dir_fd, s->name, O_WRONLY | O_CLOEXEC);
+
+    insist(fd >= 0, s->name);
+    insist(pwrite(fd, &word, sizeof(word), (off_t)offset) == sizeof(word), s->name);
+    close(fd);
+}
