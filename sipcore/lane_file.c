@@ -16,6 +16,8 @@
  * fast interval timer would otherwise never get a large file. */
 #define ALLOCATE_STEP_OCTETS (256u << 10)
 
+enum { PROC_PATH_OCTETS = 48 };
+
 static int
 open_directory(int dir_fd, const char *name, int flags)
 {
@@ -106,19 +108,28 @@ allocate(int fd, size_t octets, struct err *e)
     return 0;
 }
 
-/* A file without a name, and a second open file description of it. False where that is not to be had: no O_TMPFILE on
- * this file system, or no /proc to reach the file by. */
+/* Where /proc shows this thread's descriptor. Not /proc/self: that is the thread group leader's table, and a thread may
+ * have one of its own. */
+static void
+set_proc_path(char path[PROC_PATH_OCTETS], int fd)
+{
+    snprintf(path, PROC_PATH_OCTETS, "/proc/thread-self/fd/%d", fd);
+}
+
+/* A file without a name. False where that is not to be had: no O_TMPFILE on this file system, or no /proc to name the
+ * file by later. */
 static bool
 open_unnamed(struct lane_file *f, mode_t mode)
 {
-    char path[32];
+    char path[PROC_PATH_OCTETS];
+    struct stat ours, seen;
 
     f->fd = openat(f->dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
     if (f->fd < 0)
         return false;
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", f->fd);
-    f->second_fd = open(path, O_RDWR | O_CLOEXEC);
-    if (f->second_fd >= 0)
+    set_proc_path(path, f->fd);
+    if (fstat(f->fd, &ours) == 0 && stat(path, &seen) == 0 && ours.st_dev == seen.st_dev &&
+        ours.st_ino == seen.st_ino)
         return true;
     close(f->fd);
     f->fd = -1;
@@ -129,7 +140,6 @@ open_unnamed(struct lane_file *f, mode_t mode)
 static int
 open_named(struct lane_file *f, mode_t mode, struct err *e)
 {
-    struct stat first, second;
     uint8_t random[8];
     int code = lane_file_random(random, sizeof(random), e);
 
@@ -144,13 +154,6 @@ open_named(struct lane_file *f, mode_t mode, struct err *e)
         f->temporary[0] = 0;
         return err_sys(e, code, "cannot make a file");
     }
-    f->second_fd = openat(f->dir_fd, f->temporary, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (f->second_fd < 0)
-        return err_sys(e, -errno, "cannot open the new file again");
-    if (fstat(f->fd, &first) < 0 || fstat(f->second_fd, &second) < 0)
-        return err_sys(e, -errno, "cannot look at the new file");
-    if (first.st_dev != second.st_dev || first.st_ino != second.st_ino)
-        return err_set(e, -EBUSY, "somebody put another file in place of the new one");
     return 0;
 }
 
@@ -159,7 +162,7 @@ lane_file_begin(struct lane_file *f, int dir_fd, mode_t mode, size_t octets, str
 {
     int code = 0;
 
-    *f = (struct lane_file){ .dir_fd = dir_fd, .fd = -1, .second_fd = -1 };
+    *f = (struct lane_file){ .dir_fd = dir_fd, .fd = -1 };
     if (!open_unnamed(f, mode))
         code = open_named(f, mode, e);
     if (code == 0 && fchmod(f->fd, mode) < 0)
@@ -207,13 +210,13 @@ publish_named(const struct lane_file *f, const char *name)
 int
 lane_file_publish(struct lane_file *f, const char *name, struct err *e)
 {
-    char path[32];
+    char path[PROC_PATH_OCTETS];
     int code;
 
     if (f->temporary[0]) {
         code = publish_named(f, name);
     } else {
-        snprintf(path, sizeof(path), "/proc/self/fd/%d", f->fd);
+        set_proc_path(path, f->fd);
         code = linkat(AT_FDCWD, path, f->dir_fd, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
     }
     if (code == -EEXIST)
@@ -229,11 +232,9 @@ lane_file_end(struct lane_file *f)
 {
     if (f->temporary[0])
         unlinkat(f->dir_fd, f->temporary, 0);
-    if (f->second_fd >= 0)
-        close(f->second_fd);
     if (f->fd >= 0)
         close(f->fd);
-    *f = (struct lane_file){ .dir_fd = -1, .fd = -1, .second_fd = -1 };
+    *f = (struct lane_file){ .dir_fd = -1, .fd = -1 };
 }
 
 int

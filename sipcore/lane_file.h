@@ -14,8 +14,7 @@
  * elsewhere a hidden, unpredictable one. */
 struct lane_file {
     int dir_fd;         /* borrowed */
-    int fd;             /* read and write; whoever takes it sets it to -1 */
-    int second_fd;      /* the same file by another open file description; likewise */
+    int fd;             /* read and write */
     char temporary[32]; /* "" when there is none */
 };
 
@@ -34,7 +33,7 @@ int lane_file_write(const struct lane_file *f, const void *from, size_t octets, 
  * and `e` set. */
 int lane_file_publish(struct lane_file *f, const char *name, struct err *e);
 
-/* Close what has not been taken, and remove the file if it was not published. */
+/* Close the file, and remove it if it was not published. */
 void lane_file_end(struct lane_file *f);
 
 /* Fill with random octets from the system. 0, or a negative errno and `e` set. */

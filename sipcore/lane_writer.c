@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,22 +18,21 @@
 #include "sipcore/lane_interest.h"
 #include "sipcore/sipstat.h"
 
-/* All attached writers of this process, for fork(). The lock is held while a lane is being made, too: a
- * child must not inherit a lock descriptor that no list names. */
+/* All attached writers of this process, for fork(). The lock is held while a lane is being made, too: a child must not inherit a descriptor of it, which would hold on to the lock. */
 static pthread_mutex_t writers_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct lane_writer *writers;
 
 static int attach(struct lane_writer *w, const struct lane_writer_options *options, int dir_fd,
                   struct err *e);
 static int watch_forks(struct err *e);
-static void detach(struct lane_writer *w);
+static void detach(struct lane_writer *w, bool is_child);
 
 int
 lane_writer_open(struct lane_writer *w, const struct lane_writer_options *options, struct err *e)
 {
     int dir_fd, code;
 
-    *w = (struct lane_writer){ .lock_fd = -1, .flags = options->flags };
+    *w = (struct lane_writer){ .flags = options->flags };
     code = watch_forks(e);
     if (code < 0)
         return code;
@@ -66,25 +67,33 @@ lane_writer_close(struct lane_writer *w)
             *p = w->next;
             break;
         }
-    detach(w);
+    detach(w, false);
     pthread_mutex_unlock(&writers_lock);
     free(w->cell_index);
     w->cell_index = NULL;
+    free(w->path);
+    w->path = NULL;
 }
 
-/* Async-signal-safe: also called in a forked child. What it inherited is let go of, not written. */
+bool
+lane_writer_is_listed(const struct lane_writer *w)
+{
+    struct stat st;
+
+    return w->path && lstat(w->path, &st) == 0 && st.st_dev == w->device && st.st_ino == w->inode;
+}
+
+/* Async-signal-safe: also called in a forked child. What that did not inherit may be somebody else's memory by now, and
+ * is not unmapped. */
 static void
-detach(struct lane_writer *w)
+detach(struct lane_writer *w, bool is_child)
 {
     w->live = NULL;
-    if (w->map)
+    if (w->map && (!is_child || w->is_inherited))
         munmap(w->map, w->map_octets);
     w->map = NULL;
     lane_interest_unmap(w->interest_map);
     w->interest_map = NULL;
-    if (w->lock_fd >= 0)
-        close(w->lock_fd);
-    w->lock_fd = -1;
 }
 
 /* ---- fork
@@ -104,12 +113,12 @@ after_fork_in_parent(void)
     pthread_mutex_unlock(&writers_lock);
 }
 
-/* The child's copy of a lock descriptor would keep the lane's lock alive after the parent's death. */
+/* The child counts nothing for its parent. */
 static void
 after_fork_in_child(void)
 {
     for (struct lane_writer *w = writers; w; w = w->next)
-        detach(w);
+        detach(w, true);
     writers = NULL;
     pthread_mutex_unlock(&writers_lock);
 }
@@ -220,22 +229,41 @@ lock_whole(int fd, struct err *e)
     return 0;
 }
 
-/* By a descriptor that does not carry the lock: a mapping holds on to its open file description, and one
- * that leaked to another process would hold on to the lock. */
+/* The mapping alone keeps the locked open file description, and so the lock, for as long as this process lives. There is
+ * no descriptor afterwards that a stack which closes "all" descriptors could close, or confuse with one of its own; and a
+ * forked child does not get the mapping, so it cannot keep its parent's lane alive. */
 static int
 map(struct lane_writer *w, const struct lane_file *f, const struct lane_header *h, struct err *e)
 {
-    void *p = mmap(NULL, h->file_octets, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, f->second_fd, 0);
+    void *p = mmap(NULL, h->file_octets, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, f->fd, 0);
 
     if (p == MAP_FAILED)
         return err_sys(e, -errno, "cannot map %llu octets", (unsigned long long)h->file_octets);
+    w->is_inherited = madvise(p, h->file_octets, MADV_DONTFORK) != 0;
     w->map = p;
     w->map_octets = h->file_octets;
     return 0;
 }
 
+/* Remember the file, for lane_writer_is_listed(). */
 static int
-publish(struct lane_file *f, struct err *e)
+set_path(struct lane_writer *w, const struct lane_writer_options *options, const struct lane_file *f,
+         const char *name, struct err *e)
+{
+    struct stat st;
+
+    if (fstat(f->fd, &st) < 0)
+        return err_sys(e, -errno, "cannot look at the new file");
+    w->device = st.st_dev;
+    w->inode = st.st_ino;
+    if (asprintf(&w->path, "%s/%s/%s", options->dir, options->instance, name) >= 0)
+        return 0;
+    w->path = NULL;
+    return err_set(e, -ENOMEM, "no memory for a lane");
+}
+
+static int
+publish(struct lane_writer *w, const struct lane_writer_options *options, struct lane_file *f, struct err *e)
 {
     char name[2 * 8 + sizeof(LANE_SUFFIX)];
     uint8_t random[8];
@@ -247,7 +275,10 @@ publish(struct lane_file *f, struct err *e)
             return code;
         lane_file_hex(name, random, sizeof(random));
         memcpy(name + 2 * sizeof(random), LANE_SUFFIX, sizeof(LANE_SUFFIX));
-        code = lane_file_publish(f, name, e);
+        free(w->path);
+        code = set_path(w, options, f, name, e);
+        if (code == 0)
+            code = lane_file_publish(f, name, e);
     }
     return code == -EEXIST ? err_set(e, code, "cannot find a name that is free") : code;
 }
@@ -286,10 +317,8 @@ attach(struct lane_writer *w, const struct lane_writer_options *options, int dir
     if (code == 0)
         code = map(w, &f, &h, e);
     if (code == 0)
-        code = publish(&f, e);
+        code = publish(w, options, &f, e);
     if (code == 0) {
-        w->lock_fd = f.fd;
-        f.fd = -1;
         w->interest = lane_interest_map(dir_fd, &w->interest_map);
         point(w, &h);
     }

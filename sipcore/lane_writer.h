@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "sipcore/err.h"
 #include "sipcore/lane.h"
@@ -35,9 +36,12 @@ struct lane_writer {
     uint8_t *notes;
     uint8_t *map;
     size_t map_octets;
-    void *interest_map;       /* NULL when `interest` is the built-in empty one */
-    uint32_t flags;           /* LANE_SHARED_TRANSACTIONS ... */
-    int lock_fd;              /* holds the lock; a different open file from the mapping's */
+    void *interest_map; /* NULL when `interest` is the built-in empty one */
+    uint32_t flags;     /* LANE_SHARED_TRANSACTIONS ... */
+    bool is_inherited;  /* a forked child gets the mapping, too: only where the kernel cannot help it */
+    char *path;         /* of the lane's file */
+    dev_t device;
+    ino_t inode;
     struct lane_writer *next; /* all of this process, for fork() */
 };
 
@@ -48,6 +52,9 @@ int lane_writer_open(struct lane_writer *w, const struct lane_writer_options *op
 
 /* Let go of the lane: the kernel drops the lock, and the agent retires the file. */
 void lane_writer_close(struct lane_writer *w);
+
+/* Whether the lane's file is still where readers find it: false when the runtime directory was wiped. Calls the system. */
+bool lane_writer_is_listed(const struct lane_writer *w);
 
 static inline bool
 lane_writer_attached(const struct lane_writer *w)

@@ -202,6 +202,8 @@ parse(struct observation *a, struct span octets, struct sip_message *m)
         trans_prefetch(&a->o->table, &a->key);
     }
     expire(a->o, a->w, EXPIRE_PER_MESSAGE);
+    if (is_early)
+        trans_prefetch_entry(&a->o->table, &a->key);
     if (fault == SIP_FAULT_NONE)
         fault = sip_message_parse_rest(m);
     if (fault == SIP_FAULT_NONE && !is_early)
@@ -233,7 +235,6 @@ observer_message(struct observer *o, struct lane_writer *w, enum sipstat_directi
         lane_count(w, a.is_out ? LANE_OUT_UNPARSABLE : LANE_DISCARDED);
         return SIPSTAT_DISCARDED;
     }
-    trans_prefetch_entry(&o->table, &a.key);
     if (a.method == METHOD_OTHER)
         lane_count(w, LANE_METHODS_FOLDED);
     return m.start.is_request ? observer_request(&a) : observer_response(&a);

@@ -36,11 +36,10 @@
  *
  * Which transaction (RFC 3261 17.1.3, 17.2.3)
  *   Requests received and responses sent are a server transaction's, requests sent and responses received a
- *   client's; the two roles never match each other, so a proxy that sends to itself has one of each.
- *   The key is the top Via's branch, the CSeq method, and for the server role sent-by (host in lower case,
- *   default port when there is none). Call-ID and CSeq number are part of it too: they are the same in all
- *   messages of a transaction, and there are proxies that forward statelessly with one fixed branch for
- *   everything.
+ *   client's; the two roles never match each other, so a proxy that sends to itself has one of each. The key
+ *   is the top Via's branch, the CSeq method, and for the server role sent-by (host in lower case, default
+ *   port when there is none). Call-ID and CSeq number are part of it too: they are the same in all messages
+ *   of a transaction, and there are proxies that forward statelessly with one fixed branch for everything.
  *   Without a cookie in the branch (RFC 2543): top Via (sent-by and branch), Call-ID, CSeq number and method,
  *   From tag, in both roles. The RFC compares Request-URI and To tag as well; responses carry neither the URI
  *   nor the request's To tag. What is lost: a copy of the same request that comes back through the same
@@ -48,6 +47,9 @@
  *   An ACK with the key of an INVITE that was answered 300 to 699, or not yet, belongs to that INVITE; the
  *   first one is new, more are retransmissions. Any other ACK is a transaction of its own, begun and ended at
  *   once, whose key has the tags of From and To too, since one INVITE may have several 2xx.
+ *   A response that finds no transaction is LANE_TRANS_UNMATCHED. A received one is remembered for 5 s all
+ *   the same: a mirror of a server with several processes may show an answer before the request, which then
+ *   finds it.
  *
  * How long
  *   Open until the first final response; 64*T1 without any response (timers B, F; server transactions the

@@ -227,8 +227,8 @@ observer_response(const struct observation *a)
 
 /* ---- transactions -------------------------------------------------------------------------------------- */
 
-/* Find a transaction. One whose time is up, but whose turn to expire has not come, is
- * treated as if it had: what is counted does not depend on how much work was left for later. */
+/* Find a transaction. One whose time is up, but whose turn to expire has not come, is treated as if it had:
+ * what is counted does not depend on how much work was left for later. */
 static struct trans *
 find(const struct observation *a, const struct trans_key *key)
 {

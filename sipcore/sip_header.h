@@ -59,8 +59,8 @@ enum sip_header_result sip_header_next(struct span *rest, struct sip_header *out
 struct sip_headers {
     uint32_t present;  /* bit n: a field of enum sip_header_id n */
     uint32_t repeated; /* bit n: more than one of them */
-    struct span
-        raw[SIP_HEADER_COUNT]; /* what follows the colon of the first of each kind, when its bit is set */
+    /* What follows the colon of the first of each kind, when its bit is set. */
+    struct span raw[SIP_HEADER_COUNT];
 };
 
 /* True when there is such a field. */

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "collectors/log.h"
 #include "sipcore/sipstat_internal.h"
@@ -190,9 +189,8 @@ static void
 writer_check(struct hep_writer *w)
 {
     const struct lane_writer *lane = sipstat_writer_lane(w->writer);
-    struct stat status;
 
-    if (lane && (fstat(lane->lock_fd, &status) != 0 || status.st_nlink > 0))
+    if (lane && lane_writer_is_listed(lane))
         return;
     collector_log(COLLECTOR_WARNING, "instance %s: its lane was removed: starting another", w->instance);
     sipstat_close(w->writer);

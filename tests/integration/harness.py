@@ -8,6 +8,7 @@ sockets are on loopback or in that directory.
 
 import ctypes
 import os
+import random
 import re
 import shutil
 import signal
@@ -26,6 +27,7 @@ SUN_PATH_MAX = 107
 SKIP = 77
 
 os.environ["PATH"] = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/local/sbin:/usr/sbin:/sbin"
+_random = random.SystemRandom()
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -72,11 +74,18 @@ def wait_for(what, condition, timeout=10.0, interval=0.02):
         time.sleep(interval)
 
 
-def free_port(kind=socket.SOCK_DGRAM):
-    """A loopback port that nobody uses at the moment."""
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def free_port():
+    """A loopback port that nobody uses at the moment, for UDP and TCP. Not one that the system hands out by itself
+    (net.ipv4.ip_local_port_range), or it might before the program that is to have it has started."""
+    while True:
+        port = _random.randrange(10000, 32768)
+        try:
+            for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                with socket.socket(socket.AF_INET, kind) as s:
+                    s.bind(("127.0.0.1", port))
+            return port
+        except OSError:
+            continue
 
 
 def is_bound(port):
@@ -157,7 +166,9 @@ class Site:
         if len(os.path.join(self.directory, "run/agent.sock")) > SUN_PATH_MAX:
             os.rmdir(self.directory)
             self.directory = tempfile.mkdtemp(prefix=prefix, dir="/tmp")
-        self.processes, self.at_end = [], []
+        self.processes = []
+        self.at_end = []      # functions called before the processes are stopped
+        self.at_failure = []  # functions that give a text for whoever looks for the reason
         self.agentx_socket = self.path("agentx")
         self.runtime_dir, self.state_dir = self.path("run"), self.path("state")
         for path in (self.runtime_dir, self.state_dir, self.path("snmp"), self.path("snmp-conf")):
@@ -180,6 +191,8 @@ class Site:
     def _show_logs(self):
         for p in self.processes:
             print("---- end of the log of %s\n%s" % (p.name, p.log()[-3000:]), file=sys.stderr)
+        for describe in self.at_failure:
+            print("---- " + describe(), file=sys.stderr)
 
     def close(self):
         for action in reversed(self.at_end):
@@ -209,7 +222,7 @@ class Site:
                    "[snmp] persistentDir %s\n" % (self.agentx_socket, self.path("snmp")))
         for _ in range(5):
             port = self.snmp_port or free_port()
-            snmpd = self.start("snmpd", ["snmpd", "-f", "-Lo", "-r", "-C", "-c", self.path("snmpd.conf"),
+            snmpd = self.start("snmpd", ["snmpd", "-f", "-Lo", "-r", "-I", "-smux,mteTrigger,mteTriggerConf", "-C", "-c", self.path("snmpd.conf"),
                                          "udp:127.0.0.1:%d" % port], env={"MIBS": ""})
             if wait_for("snmpd", lambda: not snmpd.is_running() or "NET-SNMP version" in snmpd.log(), 20) and \
                     snmpd.is_running():

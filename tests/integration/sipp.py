@@ -152,7 +152,7 @@ def _reply_xml(step):
 def _expect_xml(step):
     if not step.options.get("keep"):
         return '  <recv request="%s" />\n' % step.method
-    keep = "".join('      <ereg regexp=".*" search_in="hdr" header="Via:" occurence="%d" assign_to="via_%d" />\n' % (n, n)
+    keep = "".join('      <ereg regexp=".*" search_in="hdr" header="Via:" occurrence="%d" assign_to="via_%d" />\n' % (n, n)
                    for n in (1, 2))
     return '  <recv request="%s">\n    <action>\n%s    </action>\n  </recv>\n' % (step.method, keep)
 
@@ -228,6 +228,10 @@ class Sipp:
             self.process.kill()
             self.process.wait()
         self._log.close()
+
+    def describe(self):
+        """For a failure: is it running, and the end of what it says."""
+        return "sipp %s, status %s: %s" % (self.name, self.process.poll(), self.complaints()[-1500:])
 
     def complaints(self):
         text = ""

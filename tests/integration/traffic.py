@@ -54,6 +54,7 @@ class Peers:
         peer = sipp.Sipp(self.site.directory, name.replace(" ", "-"), steps, port, remote, **options)
         peer.link = link
         self.site.at_end.append(peer.kill)
+        self.site.at_failure.append(peer.describe)
         return peer
 
     def call(self, name, steps, service="service", calls=1, **options):

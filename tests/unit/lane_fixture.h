@@ -47,7 +47,6 @@ lane_fixture_new(struct lane_writer *w)
         .sequence = 1,
         .names = f->names,
         .notes = f->notes,
-        .lock_fd = -1,
     };
     return f;
 }

@@ -13,6 +13,7 @@
 #include "agent/log.h"
 #include "agent/snapshot_build.h"
 #include "tests/unit/agent_fixture.h"
+#include "tests/unit/sandbox.h"
 #include "tests/unit/scratch.h"
 
 static struct agent_fixture f;
@@ -453,113 +454,68 @@ Test(instance, begins_anew_on_a_damaged_store_which_is_kept_for_examination)
     lane_writer_close(&live);
 }
 
-/* ---- state ------------------------------------------------------------------------------------------------------ */
-
-Test(instance, is_up_with_a_writer_and_down_after_its_death)
+/* Use up what room there is, to the last page. */
+static void
+fill_up(const char *path)
 {
-    struct lane_writer w;
-    uint64_t up_ns;
+    static const char page[4096];
+    int fd = open(path, O_CREAT | O_WRONLY, 0600);
 
-    cr_assert(eq(u32, f.instance[0]->state.oper_status, OPER_UNKNOWN));
+    while (write(fd, page, sizeof(page)) > 0)
+        continue;
+    close(fd);
+}
+
+static int
+waits_for_room(void)
+{
+    char path[PATH_MAX + 16];
+    struct lane_writer w;
+
+    if (!sandbox_mount_tmpfs("/tmp", "size=1m"))
+        return SANDBOX_SKIP;
+    setenv("TMPDIR", "/tmp", 1);
+    fixture_open(&f, fixture_one_instance);
     fixture_writer(&f, &w, "edge", 0);
+    for (unsigned code = 100; code < 600; code++)
+        lane_count_response(&w, METHOD_INVITE, code, true);
+    fixture_count(&w, 5);
     fixture_tick(&f);
-    cr_assert(eq(u32, f.instance[0]->state.oper_status, OPER_UP));
-    cr_assert(eq(str, f.instance[0]->software, "fixture/1"));
-    up_ns = f.instance[0]->state.last_change_ns;
-    fixture_tick(&f);
-    cr_assert(eq(u64, f.instance[0]->state.last_change_ns, up_ns));
+    snprintf(path, sizeof(path), "%s/ballast", f.dir);
+    fill_up(path);
     lane_writer_close(&w);
     fixture_tick(&f);
-    cr_assert(eq(u32, f.instance[0]->state.oper_status, OPER_DOWN));
+    fixture_tick(&f);
+    if (in_requests() != 5 || lane_files() != 1 || f.instance[0]->lanes.count != 1)
+        return false;
+    unlink(path);
+    fixture_tick(&f);
+    if (in_requests() != 5 || lane_files() != 0)
+        return false;
+    fixture_kill(&f);
+    fixture_start(&f, fixture_one_instance);
+    return in_requests() == 5;
 }
 
-Test(instance, keeps_its_state_over_a_restart_of_the_agent)
+Test(instance, keeps_a_dead_lane_until_the_store_has_room_for_it)
+{
+    int result = sandbox_run(waits_for_room);
+
+    if (result == SANDBOX_SKIP)
+        cr_skip("cannot mount a small tmpfs here");
+    cr_assert(eq(int, result, true));
+}
+
+Test(instance, looks_for_itself_where_nothing_can_be_watched)
 {
     struct lane_writer w;
-    struct instance_state before;
 
+    watcher_close(&f.site.watcher);
+    f.site.watcher.is_blind = true;
     fixture_writer(&f, &w, "edge", 0);
-    fixture_count(&w, 1);
-    fixture_tick(&f);
-    before = f.instance[0]->state;
-    fixture_save(&f);
-    fixture_kill(&f);
+    fixture_count(&w, 3);
     f.now_ns += FIXTURE_SECOND;
-    fixture_start(&f, fixture_one_instance);
-    cr_assert(eq(u32, f.instance[0]->state.oper_status, OPER_UP));
-    cr_assert(eq(u64, f.instance[0]->state.start_ns, before.start_ns));
-    cr_assert(eq(u64, f.instance[0]->state.last_change_ns, before.last_change_ns));
-    cr_assert(eq(u64, f.instance[0]->state.last_in_ns, before.last_in_ns));
+    instance_tick(f.instance[0], &f.site, false, f.now_ns);
+    cr_assert(eq(u64, in_requests(), 3));
     lane_writer_close(&w);
-}
-
-Test(instance, notices_that_the_entity_was_restarted_in_the_dark)
-{
-    struct lane_writer first, second;
-
-    fixture_writer(&f, &first, "edge", 0);
-    fixture_tick(&f);
-    fixture_kill(&f);
-    lane_writer_close(&first);
-    fixture_writer(&f, &second, "edge", 0);
-    f.now_ns += FIXTURE_SECOND;
-    fixture_start(&f, fixture_one_instance);
-    cr_assert(eq(u32, f.instance[0]->state.oper_status, OPER_UP));
-    cr_assert(eq(u64, f.instance[0]->state.last_change_ns, f.now_ns));
-    cr_assert(eq(u64, f.instance[0]->state.start_ns,
-                 f.instance[0]->lanes.lane[0]->reader.header.started_monotonic_ns));
-    lane_writer_close(&second);
-}
-
-Test(instance, is_up_while_its_collector_hears_sip_and_unknown_after)
-{
-    struct lane_writer w;
-
-    fixture_writer(&f, &w, "edge", LANE_COLLECTOR);
-    fixture_tick(&f);
-    cr_assert(eq(u32, f.instance[0]->state.oper_status, OPER_UNKNOWN));
-    fixture_count(&w, 1);
-    fixture_tick(&f);
-    cr_assert(eq(u32, f.instance[0]->state.oper_status, OPER_UP));
-    cr_assert(eq(u64, f.instance[0]->state.start_ns, f.now_ns));
-    f.now_ns += 59 * FIXTURE_SECOND;
-    fixture_tick(&f);
-    cr_assert(eq(u32, f.instance[0]->state.oper_status, OPER_UP));
-    fixture_tick(&f);
-    cr_assert(eq(u32, f.instance[0]->state.oper_status, OPER_UNKNOWN));
-    lane_writer_close(&w);
-}
-
-Test(instance, does_not_take_a_restart_of_the_agent_for_sip_that_a_collector_heard)
-{
-    struct lane_writer w;
-
-    fixture_writer(&f, &w, "edge", LANE_COLLECTOR);
-    fixture_count(&w, 1);
-    fixture_tick(&f);
-    f.now_ns += 100 * FIXTURE_SECOND;
-    fixture_tick(&f);
-    cr_assert(eq(u32, f.instance[0]->state.oper_status, OPER_UNKNOWN));
-    fixture_save(&f);
-    fixture_kill(&f);
-    fixture_start(&f, fixture_one_instance);
-    fixture_tick(&f);
-    cr_assert(eq(u32, f.instance[0]->state.oper_status, OPER_UNKNOWN));
-    lane_writer_close(&w);
-}
-
-Test(instance, takes_the_state_that_was_declared_last)
-{
-    struct lane_writer a, b;
-
-    fixture_writer(&f, &a, "edge", 0);
-    fixture_writer(&f, &b, "edge", 0);
-    lane_set_state(&a, OPER_QUIESCING, f.now_ns + 1, 1);
-    fixture_tick(&f);
-    cr_assert(eq(u32, f.instance[0]->state.oper_status, OPER_QUIESCING));
-    lane_set_state(&b, OPER_UP, f.now_ns + 2, 1);
-    fixture_tick(&f);
-    cr_assert(eq(u32, f.instance[0]->state.oper_status, OPER_UP));
-    lane_writer_close(&a);
-    lane_writer_close(&b);
 }

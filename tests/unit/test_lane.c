@@ -246,11 +246,29 @@ Test(lane, is_alive_until_it_is_closed)
     cr_assert(eq(int, refresh(), 0));
 }
 
-Test(lane, dies_with_its_lock_even_while_it_is_mapped)
+/* A stack that becomes a daemon closes all descriptors it does not know, and reuses their numbers. */
+Test(lane, needs_no_descriptor)
 {
-    close(s.writer.lock_fd);
-    s.writer.lock_fd = -1;
-    cr_assert(not(lane_reader_alive(&s.reader)));
+    char path[64], target[PATH_MAX];
+    unsigned found = 0;
+
+    for (int fd = 0; fd < 1024; fd++) {
+        ssize_t octets;
+
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        octets = readlink(path, target, sizeof(target) - 1);
+        target[octets > 0 ? octets : 0] = 0;
+        found += fd != s.reader.fd && strstr(target, s.name) != NULL;
+    }
+    cr_assert(eq(uint, found, 0));
+    cr_assert(lane_reader_alive(&s.reader));
+}
+
+Test(lane, knows_whether_its_file_is_still_there)
+{
+    cr_assert(lane_writer_is_listed(&s.writer));
+    unlinkat(s.dir_fd, s.name, 0);
+    cr_assert(not(lane_writer_is_listed(&s.writer)));
 }
 
 /* ---- damage

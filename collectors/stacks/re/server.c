@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sipstat-re-server: options, the SIP stack and its transports, the requests outside of calls, a clean end. The two lines
- * that instrument it are in attach_statistics(). */
+/* sipstat-re-server: options, the SIP stack and its transports, the requests outside of calls, a clean end. The two
+ * lines that instrument it are in attach_statistics(). */
 #include "collectors/stacks/re/server.h"
 
 #include <errno.h>

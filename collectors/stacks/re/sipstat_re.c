@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The adapter for libre. Its trace handler gets the argument that the application gave to sip_alloc(), which says
- * nothing to us and may be the same for several stacks. So each attached stack has a slot, and each slot a trace handler
- * function of its own. */
+ * nothing to us and may be the same for several stacks. So each attached stack has a slot, and each slot a trace
+ * handler function of its own. */
 #include "collectors/stacks/re/sipstat_re.h"
 
 #include <errno.h>

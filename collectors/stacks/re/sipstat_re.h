@@ -8,8 +8,8 @@
  *
  * and two take it down again: sipstat_re_detach(sip) before the stack is freed, sipstat_close(writer) after.
  *
- * libre's trace handler shows each message that it decoded, and each that it is about to send, retransmissions included.
- * It does not show
+ * libre's trace handler shows each message that it decoded, and each that it is about to send, retransmissions
+ * included. It does not show
  *   - datagrams that cannot be decoded. The adapter also listens on the UDP sockets themselves, and so counts those as
  *     discarded; it learns of a socket with the first new request on it, so only garbage before that is not seen.
  *   - streams that turn to garbage: libre closes the connection without a word. Not counted.
