@@ -43,12 +43,12 @@ enum agentx_state { AGENTX_STARTING, AGENTX_CONNECTED, AGENTX_DISCONNECTED };
 
 struct agentx_report {
     enum agentx_state state;
-    char reason[256];              /* why not connected, and the remedy; "" while connected */
+    char reason[256]; /* why not connected, and the remedy; "" while connected */
     uint64_t connects, disconnects;
-    uint64_t requests;             /* varbinds answered */
+    uint64_t requests;              /* varbinds answered */
     uint64_t registrations_refused; /* by the master, see its log for why */
-    uint64_t last_request_ns;      /* CLOCK_MONOTONIC, 0 never */
-    uint64_t turn_started_ns;      /* when the thread last began a turn that may block in the master, 0: it waits for work */
+    uint64_t last_request_ns;       /* CLOCK_MONOTONIC, 0 never */
+    uint64_t turn_started_ns; /* when the turn began that may block in the master; 0: it waits for work */
 };
 
 /* Store the report for the core; copies, never blocks for long. */

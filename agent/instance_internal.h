@@ -36,26 +36,4 @@ void instance_lose(struct instance *i, uint64_t now_ns);
  * agent. */
 void instance_decide(struct instance *i, bool known_only, uint64_t now_ns);
 
-/* Messages received and sent, as of the lane's last copy. */
-static inline uint64_t
-lane_messages(const struct lane *l)
-{
-    const uint64_t *c = l->reader.copy.counters;
-
-    return c[LANE_IN_REQUESTS] + c[LANE_IN_RESPONSES] + c[LANE_OUT_REQUESTS] + c[LANE_OUT_RESPONSES];
-}
-
-/* True for lanes that count towards the sums. */
-static inline bool
-lane_counts(const struct lane *l)
-{
-    return l->stage != LANE_RETIRED;
-}
-
-static inline bool
-lane_is_collector(const struct lane *l)
-{
-    return (l->reader.header.flags & LANE_COLLECTOR) != 0;
-}
-
 #endif

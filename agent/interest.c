@@ -126,7 +126,8 @@ make_file(int dir_fd, bool replace, struct err *e)
 
     if (replace && unlinkat(dir_fd, LANE_INTEREST_NAME, 0) < 0 && errno != ENOENT)
         return err_sys(e, -errno, "cannot remove");
-    code = lane_file_begin(&f, dir_fd, 0660, LANE_INTEREST_OCTETS, e);
+    /* Not for the group to write: whoever truncates it crashes the SIP processes that have it mapped. */
+    code = lane_file_begin(&f, dir_fd, 0640, LANE_INTEREST_OCTETS, e);
     if (code < 0)
         return code;
     code = lane_file_write(&f, &empty, sizeof(empty), 0, e);

@@ -51,6 +51,26 @@ lane_free(struct lane *l)
     free(l);
 }
 
+uint64_t
+lane_messages(const struct lane *l)
+{
+    const uint64_t *c = l->reader.copy.counters;
+
+    return c[LANE_IN_REQUESTS] + c[LANE_IN_RESPONSES] + c[LANE_OUT_REQUESTS] + c[LANE_OUT_RESPONSES];
+}
+
+bool
+lane_counts(const struct lane *l)
+{
+    return l->stage != LANE_RETIRED;
+}
+
+bool
+lane_is_collector(const struct lane *l)
+{
+    return (l->reader.header.flags & LANE_COLLECTOR) != 0;
+}
+
 int
 lane_set_add(struct lane_set *s, struct lane *l)
 {

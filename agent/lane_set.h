@@ -67,6 +67,14 @@ void lane_set_fini(struct lane_set *s);
 struct lane *lane_new(const char *name);
 void lane_free(struct lane *l);
 
+/* Messages received and sent, as of the lane's last copy. */
+uint64_t lane_messages(const struct lane *l);
+
+/* True for lanes that count towards the sums. */
+bool lane_counts(const struct lane *l);
+
+bool lane_is_collector(const struct lane *l);
+
 /* Add a lane, which the set then owns. 0 or -ENOMEM. */
 int lane_set_add(struct lane_set *s, struct lane *l);
 

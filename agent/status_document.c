@@ -144,10 +144,8 @@ write_lanes(const struct instance *i, struct json *j)
     uint32_t writers = 0, collectors = 0;
 
     for (uint32_t k = 0; k < s->count; k++) {
-        bool is_collector = (s->lane[k]->reader.header.flags & LANE_COLLECTOR) != 0;
-
         if (s->lane[k]->stage == LANE_LIVE)
-            *(is_collector ? &collectors : &writers) += 1;
+            *(lane_is_collector(s->lane[k]) ? &collectors : &writers) += 1;
     }
     json_object(j, "lanes");
     json_number(j, "writers", writers);

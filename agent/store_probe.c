@@ -111,7 +111,8 @@ free_pages_are_good(MDB_txn *txn, size_t last_page)
     return is_good && code == MDB_NOTFOUND;
 }
 
-/* The main table holds the others by name. They are left open, as the numbers from MAIN_TABLE + 1 to below *tables. */
+/* The main table holds the others by name. They are left open, as the numbers from MAIN_TABLE + 1 to below
+ * *tables. */
 static bool
 read_all(MDB_env *env, MDB_txn *txn, MDB_dbi *tables)
 {
@@ -167,7 +168,8 @@ rewrite_table(MDB_txn *txn, MDB_dbi table)
     return code == 0 || code == MDB_NOTFOUND || code == MDB_MAP_FULL || code == ENOSPC;
 }
 
-/* What a transaction does to pages, without its commit. Something of more than a page makes LMDB look for free ones. */
+/* What a transaction does to pages, without its commit. Something of more than a page makes LMDB look for
+ * free ones. */
 static bool
 write_all(MDB_env *env, MDB_dbi tables)
 {

@@ -92,7 +92,7 @@ struct observer_options {
 };
 
 /* NULL and `e` set when there is no memory or an option is out of range. The table is reserved at once and
- * touched only as it fills: 56 octets a transaction. */
+ * touched only as it fills: 64 octets a transaction. */
 struct observer *observer_new(const struct observer_options *options, struct err *e);
 void observer_free(struct observer *o);
 

@@ -32,7 +32,7 @@ trans_init(struct trans_table *t, uint32_t max, const uint32_t wait_ms[TRANS_QUE
     if (max < 1 || max > TRANS_MAX)
         return err_set(e, -EINVAL, "transaction table: expected 1 to %u transactions, got %u", TRANS_MAX,
                        max);
-    while (buckets <= max)
+    while (buckets <= 2 * (size_t)max) /* at most four buckets an entry: few chains, and 64 octets together */
         buckets *= 2;
 
     entry_octets = (((size_t)max + 1) * sizeof(struct trans) + page - 1) & ~(page - 1);

@@ -4,7 +4,7 @@
  *
  * Each entry stands in one queue. All entries of a queue wait equally long, so a queue is in order of
  * deadlines by itself, and adding, moving, expiring and evicting take constant time. One thread; memory is
- * reserved in trans_init() and touched as it is used: 56 octets for each transaction held. */
+ * reserved in trans_init() and touched as it is used: 64 octets for each transaction held. */
 #ifndef SIPCORE_TRANS_H
 #define SIPCORE_TRANS_H
 
@@ -51,7 +51,7 @@ struct trans {
     uint32_t mark[TRANS_MARKS]; /* hashes of the responses seen, latest first, 0: none */
 };
 
-_Static_assert(sizeof(struct trans) == 48, "with two bucket words, 56 octets a transaction");
+_Static_assert(sizeof(struct trans) == 48, "with four bucket words, 64 octets a transaction");
 
 /* A queue, oldest first. */
 struct trans_fifo {

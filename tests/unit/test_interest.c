@@ -73,13 +73,13 @@ Test(interest, reaches_a_writer_that_was_there_before_and_ends_with_the_agent)
     lane_writer_close(&w);
 }
 
-Test(interest, may_be_written_by_the_group)
+Test(interest, may_not_be_written_by_the_group)
 {
     int fd = open_interest();
     struct stat st;
 
     cr_assert(eq(int, fstat(fd, &st), 0));
-    cr_assert(eq(int, (int)(st.st_mode & 07777), 0660));
+    cr_assert(eq(int, (int)(st.st_mode & 07777), 0640));
     cr_assert(eq(int, (int)st.st_size, LANE_INTEREST_OCTETS));
     close(fd);
 }

@@ -8,7 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define METHOD_MAX RE_METHOD_MAX /* sipcore has one too */
 #include <re.h>
+#undef METHOD_MAX
 
 #include "collectors/stacks/re/sipstat_re.h"
 #include "tests/unit/scratch.h"
