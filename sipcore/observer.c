@@ -28,7 +28,7 @@ enum {
 static int
 copy_schemes(struct observer *o, const char *const *schemes, struct err *e)
 {
-    static const char *const usual[] = { "sip", "sips", "tel", NULL };
+    static const char *const usual[] = { "sip", "sips", "tel", "urn", "im", "pres", NULL };
 
     for (const char *const *s = schemes != NULL ? schemes : usual; *s != NULL; s++) {
         size_t length = strlen(*s);
@@ -168,12 +168,14 @@ is_reliable(enum sipstat_transport transport)
     return transport != SIPSTAT_UDP && transport != SIPSTAT_TRANSPORT_OTHER;
 }
 
+/* Extension methods get their number only when the message is known to count: what is discarded must not use the few
+ * numbers up. The key needs none, it has the name. */
 static unsigned
-number_of_method(struct lane_writer *w, struct span name)
+number_of_usual_method(struct span name)
 {
     int iana = method_find(name);
 
-    return iana >= 0 ? (unsigned)iana : lane_method(w, name);
+    return iana >= 0 ? (unsigned)iana : METHOD_OTHER;
 }
 
 /* Requests received and responses sent are a server's. */
@@ -196,7 +198,7 @@ parse(struct observation *a, struct span octets, struct sip_message *m)
     bool is_early = fault == SIP_FAULT_NONE && m->via.is_unique;
 
     if (fault == SIP_FAULT_NONE)
-        a->method = number_of_method(a->w, m->method);
+        a->method = number_of_usual_method(m->method);
     if (is_early) {
         make_key(a);
         trans_prefetch(&a->o->table, &a->key);
@@ -208,6 +210,8 @@ parse(struct observation *a, struct span octets, struct sip_message *m)
         fault = sip_message_parse_rest(m);
     if (fault == SIP_FAULT_NONE && !is_early)
         make_key(a);
+    if (fault == SIP_FAULT_NONE && a->method == METHOD_OTHER)
+        a->method = lane_method(a->w, m->method);
     return fault;
 }
 
@@ -226,7 +230,7 @@ observer_message(struct observer *o, struct lane_writer *w, enum sipstat_directi
     };
 
     advance_clock(o, now_ns);
-    if (is_keepalive(message)) {
+    if (message.length <= SIP_MESSAGE_MAX && is_keepalive(message)) {
         expire(o, w, EXPIRE_PER_MESSAGE);
         lane_count(w, LANE_KEEPALIVES);
         return SIPSTAT_KEEPALIVE;

@@ -57,9 +57,10 @@
  *   that is over the transaction ends, timed out.
  *   What has ended is remembered so that repetitions are known: 64*T1 (timers D, H, J, L, M; the client's K
  *   is shorter but duplicates take as long), but for a request over a reliable transport 5 s, unless it was
- *   an INVITE answered 2xx or the ACK to it, which are repeated end to end over any transport. Afterwards a
- *   late message is new or unmatched. A full table forgets what has ended, longest ago first
- *   (LANE_TRANS_MEMORY_EVICTED), then what is open (LANE_TRANS_EVICTED, LANE_TRANS_ENDED).
+ *   an INVITE or the ACK to its 2xx: the ACK may come late and the 2xx again over any transport. Afterwards a
+ *   late message is new or unmatched. One that timed out is remembered from then, not from when that was
+ *   noticed. A full table forgets what has ended, longest ago first (LANE_TRANS_MEMORY_EVICTED), then what is
+ *   open (LANE_TRANS_EVICTED, LANE_TRANS_ENDED).
  *
  * Retransmissions
  *   A request whose key is known is one. A response is one when its transaction had a response with the same
@@ -85,9 +86,9 @@ struct observer_options {
     uint32_t max_transactions; /* bound of the table, 1 to 16777216 */
     uint32_t t1_ms;      /* 0: 500. Timers B, F, H, J are 64 times this (RFC 3261 table 4); at most 1000000 */
     uint32_t timer_c_ms; /* 0: 180000 and a bit, RFC 3261 16.6 step 11; at most 1000000000 */
-    const char *const
-        *uri_schemes;     /* supported Request-URI schemes, NULL-terminated; NULL: sip, sips, tel. At most 16
-                                       of at most 31 octets, in any case; copied */
+    /* Supported Request-URI schemes, NULL-terminated, at most 16 of at most 31 octets, in any case; copied.
+     * NULL: sip, sips, tel, urn (RFC 5031), im and pres (RFC 3861). */
+    const char *const *uri_schemes;
     uint8_t hash_key[16]; /* random: so that a peer cannot choose colliding branches */
 };
 

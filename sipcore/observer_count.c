@@ -14,10 +14,11 @@ static void begin_early(const struct observation *a, struct trans *x);
 
 /* ---- requests ------------------------------------------------------------------------------------------ */
 
+/* What an INVITE was answered is repeated, or acknowledged, for 64*T1 over any transport (timer H; RFC 6026's L and M). */
 static enum trans_queue
-linger_queue(const struct trans *x, bool is_repeated)
+linger_queue(const struct trans *x, bool is_invite)
 {
-    bool is_brief = (x->flags & TRANS_FLAG_RELIABLE) != 0 && !is_repeated;
+    bool is_brief = (x->flags & TRANS_FLAG_RELIABLE) != 0 && !is_invite;
 
     return is_brief ? TRANS_LINGER_SHORT : TRANS_LINGER;
 }
@@ -28,7 +29,7 @@ static bool
 count_ack(const struct observation *a)
 {
     unsigned kind = (a->is_out ? OBSERVER_KEY_CLIENT : OBSERVER_KEY_SERVER) | OBSERVER_KEY_ACK;
-    struct trans *invite = find(a, &a->key), *x;
+    struct trans *invite = find(a, &a->key);
     struct trans_key key;
 
     if (invite != NULL && (invite->final_code == 0 || invite->final_code >= 300)) {
@@ -40,10 +41,16 @@ count_ack(const struct observation *a)
     observer_key_make(&a->o->hash_key, a->m, kind, METHOD_ACK, &key);
     if (find(a, &key) != NULL)
         return false;
-    x = add(a, &key, TRANS_LINGER);
+    add(a, &key, TRANS_LINGER);
     lane_count(a->w, LANE_TRANS_ENDED);
-    note_unsupported_uri(a, x);
     return true;
+}
+
+static bool
+brings_credentials(const struct observation *a, enum sip_header_id id)
+{
+    return sip_headers_have(&a->m->fields, id) &&
+           sip_credentials_are_given(sip_headers_value(&a->m->fields, id));
 }
 
 /* Any other request: true when it is new. */
@@ -61,9 +68,10 @@ count_other_request(const struct observation *a)
         x->flags |= TRANS_FLAG_RELIABLE;
     if (is_early)
         begin_early(a, x);
-    if (sip_headers_have(&a->m->fields, SIP_HEADER_AUTHORIZATION) ||
-        sip_headers_have(&a->m->fields, SIP_HEADER_PROXY_AUTHORIZATION))
+    if (brings_credentials(a, SIP_HEADER_AUTHORIZATION))
         x->flags |= TRANS_FLAG_CREDENTIALS;
+    if (brings_credentials(a, SIP_HEADER_PROXY_AUTHORIZATION))
+        x->flags |= TRANS_FLAG_FOR_PROXY;
     if (sip_headers_have(&a->m->fields, SIP_HEADER_PROXY_REQUIRE))
         x->flags |= TRANS_FLAG_PROXY_REQUIRE;
     note_unsupported_uri(a, x);
@@ -124,10 +132,12 @@ static void
 count_registration(const struct observation *a, const struct trans *x)
 {
     unsigned code = a->m->start.code;
+    bool is_challenge = (code == 401 && (x->flags & TRANS_FLAG_CREDENTIALS) == 0) ||
+                        (code == 407 && (x->flags & TRANS_FLAG_FOR_PROXY) == 0);
 
     if (code < 300)
         lane_count(a->w, LANE_REGISTER_ACCEPTED);
-    else if ((code != 401 && code != 407) || (x->flags & TRANS_FLAG_CREDENTIALS) != 0)
+    else if (!is_challenge)
         lane_count(a->w, LANE_REGISTER_REJECTED);
 }
 
@@ -170,8 +180,6 @@ provisional(const struct observation *a, struct trans *x)
 static void
 final(const struct observation *a, struct trans *x)
 {
-    bool is_repeated = a->method == METHOD_INVITE && a->m->start.code < 300;
-
     if (x->final_code == 0) {
         x->final_code = a->m->start.code;
         if (a->is_out)
@@ -179,7 +187,7 @@ final(const struct observation *a, struct trans *x)
     }
     if (trans_is_open(x)) {
         lane_count(a->w, LANE_TRANS_ENDED);
-        trans_move(&a->o->table, x, linger_queue(x, is_repeated), a->o->now_ms);
+        trans_move(&a->o->table, x, linger_queue(x, a->method == METHOD_INVITE), a->o->now_ms);
     }
 }
 
@@ -236,10 +244,8 @@ find(const struct observation *a, const struct trans_key *key)
 
     if (x == NULL || !trans_is_due(x, a->o->now_ms))
         return x;
-    if (trans_is_open(x)) {
-        observer_time_out(a->o, a->w, x);
-        return x;
-    }
+    if (trans_is_open(x))
+        return observer_time_out(a->o, a->w, x);
     trans_forget(&a->o->table, x);
     return NULL;
 }
@@ -299,15 +305,20 @@ begin_early(const struct observation *a, struct trans *x)
     lane_count(a->w, LANE_TRANS_BEGUN);
     if (x->final_code != 0) {
         lane_count(a->w, LANE_TRANS_ENDED);
-        queue = linger_queue(x, a->method == METHOD_INVITE && x->final_code < 300);
+        queue = linger_queue(x, a->method == METHOD_INVITE);
     }
     trans_move(&a->o->table, x, queue, a->o->now_ms);
 }
 
-void
+/* It lingers from when its time was up, not from when that was noticed: what is counted must not depend on ticks. */
+struct trans *
 observer_time_out(struct observer *o, struct lane_writer *w, struct trans *x)
 {
     lane_count(w, LANE_TRANS_ENDED);
     lane_count(w, LANE_TRANS_TIMED_OUT);
-    trans_move(&o->table, x, linger_queue(x, false), o->now_ms);
+    trans_move(&o->table, x, linger_queue(x, false), x->deadline_ms);
+    if (!trans_is_due(x, o->now_ms))
+        return x;
+    trans_forget(&o->table, x);
+    return NULL;
 }

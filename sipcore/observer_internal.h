@@ -41,7 +41,7 @@ struct observation {
 enum sipstat_observed observer_request(const struct observation *a);
 enum sipstat_observed observer_response(const struct observation *a);
 
-/* End an open transaction whose time is up; it is remembered from now on. */
-void observer_time_out(struct observer *o, struct lane_writer *w, struct trans *x);
+/* End an open transaction whose time is up. It is remembered for a while; NULL when that is over, too. */
+struct trans *observer_time_out(struct observer *o, struct lane_writer *w, struct trans *x);
 
 #endif

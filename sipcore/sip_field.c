@@ -305,3 +305,23 @@ sip_uri_scheme(struct span uri, struct span *scheme)
     *scheme = span_first(uri, i);
     return i > 0 && i < uri.length;
 }
+
+bool
+sip_credentials_are_given(struct span value)
+{
+    size_t end = sip_skip(value, 0, SIP_CHAR_TOKEN);
+    struct span rest = span_from(value, end), item;
+
+    if (!sip_equals_nocase(span_first(value, end), "digest"))
+        return value.length > 0;
+    while (sip_list_next(&rest, &item)) {
+        size_t name = sip_skip(item, 0, SIP_CHAR_TOKEN), i = sip_skip(item, name, SIP_CHAR_LWS);
+
+        if (sip_at(item, i, '=') && sip_equals_nocase(span_first(item, name), "response")) {
+            struct span given = sip_trim(span_from(item, i + 1));
+
+            return given.length > 0 && !span_equals(given, span_string("\"\""));
+        }
+    }
+    return false;
+}

@@ -4,12 +4,9 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define NONE 0u
-
-/* From this size on a table is worth huge pages: a random access would otherwise miss the TLB as well as the
- * cache. */
-#define HUGE_OCTETS ((size_t)16 << 20)
 
 static uint32_t
 number_of(const struct trans_table *t, const struct trans *x)
@@ -43,8 +40,10 @@ trans_init(struct trans_table *t, uint32_t max, const uint32_t wait_ms[TRANS_QUE
         t->map = NULL;
         return err_sys(e, -errno, "transaction table of %zu octets", t->map_octets);
     }
-    if (t->map_octets >= HUGE_OCTETS)
-        (void)madvise(t->map, t->map_octets, MADV_HUGEPAGE); /* may be refused; then it is only slower */
+    /* No huge pages: touched at random, each would be cleared under a SIP message, and take milliseconds. And not for
+     * children, whose copy would cost the parent a fault for every page it goes on to use. */
+    (void)madvise(t->map, t->map_octets, MADV_DONTFORK);
+    t->owner = getpid();
     t->entries = t->map;
     t->buckets = (uint32_t *)((char *)t->map + entry_octets);
     t->bucket_mask = (uint32_t)(buckets - 1);
@@ -56,7 +55,7 @@ trans_init(struct trans_table *t, uint32_t max, const uint32_t wait_ms[TRANS_QUE
 void
 trans_fini(struct trans_table *t)
 {
-    if (t->map != NULL)
+    if (t->map != NULL && t->owner == getpid()) /* in a child something else may be there */
         munmap(t->map, t->map_octets);
     t->map = NULL;
 }

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "sipcore/err.h"
 
@@ -30,11 +31,12 @@ enum trans_queue {
 };
 
 #define TRANS_FLAG_ACKED         1u  /* the ACK to a non-2xx final response was seen */
-#define TRANS_FLAG_CREDENTIALS   2u  /* the request carried credentials */
+#define TRANS_FLAG_CREDENTIALS   2u  /* the request carried credentials for who answers 401 */
 #define TRANS_FLAG_PROXY_REQUIRE 4u  /* the request carried Proxy-Require */
 #define TRANS_FLAG_URI_COUNTED   8u  /* counted in sipCommonOtherStatsNumUnsupportedUris */
 #define TRANS_FLAG_RELIABLE      16u /* the request came over a transport that repeats nothing */
 #define TRANS_FLAG_EARLY         32u /* only responses were seen, the request has yet to come: not begun */
+#define TRANS_FLAG_FOR_PROXY     64u /* the request carried credentials for who answers 407 */
 
 enum { TRANS_MARKS = 3 };
 
@@ -71,6 +73,7 @@ struct trans_table {
     struct trans_fifo queue[TRANS_QUEUES];
     void *map;
     size_t map_octets;
+    pid_t owner; /* a forked child has no table */
 };
 
 /* The most that trans_init() takes. */

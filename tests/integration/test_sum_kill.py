@@ -75,7 +75,8 @@ def play(site, gang, victims, choose, running):
     """Kill `victims`, and start again what was killed."""
     for victim in victims:
         if victim == "writer":
-            choose.choice(gang.running()).process.kill()
+            fast = [h for h in gang.running() if h.burst == FAST_BURST]
+            choose.choice(fast * 3 + gang.running()).process.kill()
         else:
             running[victim].kill()
         time.sleep(choose.uniform(0, 0.15))

@@ -30,6 +30,7 @@ struct ledger {
     _Atomic uint64_t fell;      /* times an agent served less than one before */
     _Atomic uint64_t discon_ns; /* as the first agent served it */
     _Atomic uint64_t discon_moved;
+    _Atomic uint64_t refused;   /* agents that did not start */
     _Atomic uint64_t agents_up; /* agents that lived to serve something */
 };
 
@@ -82,20 +83,24 @@ run_writer(unsigned number)
     }
 }
 
+/* NULL: it does not start, which is said and counted. */
 static struct core *
 start_core(void)
 {
-    struct config *config;
-    struct core *core;
+    struct config *config = NULL;
+    struct core *core = NULL;
     struct err e = { "" };
     sigset_t set;
 
     sigemptyset(&set);
     sigaddset(&set, SIGHUP);
     sigprocmask(SIG_BLOCK, &set, NULL);
-    if (config_load(config_path, &config, stderr, &e) < 0 || core_start(&core, config, config_path, &e) < 0)
-        give_up(e.text);
-    return core;
+    if (config_load(config_path, &config, stderr, &e) == 0 && core_start(&core, config, config_path, &e) == 0)
+        return core;
+    fprintf(stderr, "# an agent does not start: %s\n", e.text);
+    atomic_fetch_add(&ledger->refused, 1);
+    config_free(config);
+    return NULL;
 }
 
 static uint64_t
@@ -128,6 +133,8 @@ run_agent(unsigned number)
     struct core *core = start_core();
 
     (void)number;
+    if (!core)
+        _exit(1);
     atomic_fetch_add(&ledger->agents_up, 1);
     for (;;) {
         serve(core);
@@ -209,8 +216,11 @@ main(int argc, char **argv)
 
     prepare(&seed);
     printf("# seed %u\n", seed);
+    fflush(stdout); /* or each child would print it too */
     kills = kill_at_random(seconds, &seed);
     core = start_core();
+    if (!core)
+        give_up("the last agent does not start");
     sum = take_sum(core);
     core_stop(core);
     for (unsigned i = 0; i < WRITERS; i++) {

@@ -366,6 +366,37 @@ Test(observer, scheme_of_a_request_sent_is_not_ours_to_support)
     cr_expect(eq(u64, scene_counter(&s, LANE_UNSUPPORTED_URIS), 0));
 }
 
+Test(observer, emergency_call_is_supported)
+{
+    step(in, REQUEST_TO("urn:service:sos", "INVITE", B("1"), "1", "", ""), COUNTED);
+    cr_expect(eq(u64, scene_counter(&s, LANE_UNSUPPORTED_URIS), 0));
+}
+
+Test(observer, unsupported_uri_of_an_ack_was_counted_with_its_invite)
+{
+    step(in, REQUEST_TO("http://example.net", "INVITE", B("1"), "1", "", ""), COUNTED);
+    step(out, RESPONSE("200", "INVITE", B("1"), "1", ";tag=b", ""), COUNTED);
+    step(in, REQUEST_TO("http://example.net", "ACK", B("2"), "1", ";tag=b", ""), COUNTED);
+    cr_expect(eq(u64, scene_counter(&s, LANE_UNSUPPORTED_URIS), 1));
+}
+
+Test(observer, discarded_message_takes_no_method_number)
+{
+    step(
+        in,
+        "FROB sip:a@example.com SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nCall-ID: 1\r\nCSeq: 1 FROB\r\n\r\n",
+        DISCARDED);
+    cr_expect(eq(u32, s.w.live->methods, METHOD_IANA_COUNT));
+}
+
+Test(observer, more_than_a_message_can_be_is_no_keepalive)
+{
+    static const uint8_t zeros[70000];
+
+    cr_expect(eq(int, observer_message(s.o, &s.w, SIPSTAT_IN, span_of(zeros, sizeof(zeros)), SIPSTAT_UDP, 1),
+                 SIPSTAT_DISCARDED));
+}
+
 Test(observer, tel_is_supported_and_a_malformed_uri_is_not_unsupported)
 {
     step(in, REQUEST_TO("tel:+358-555-1234567", "INVITE", B("1"), "1", "", ""), COUNTED);
@@ -396,7 +427,10 @@ Test(observer, proxy_require_failure_needs_the_header_and_420)
 
 Test(observer, registration_is_accepted_once)
 {
-    step(in, REQUEST("REGISTER", B("1"), "1", "Authorization: Digest username=\"alice\"\r\n"), COUNTED);
+    step(in,
+         REQUEST("REGISTER", B("1"), "1",
+                 "Authorization: Digest username=\"alice\", response=\"6629fae4\"\r\n"),
+         COUNTED);
     step(out, RESPONSE("200", "REGISTER", B("1"), "1", ";tag=b", ""), COUNTED);
     step(out, RESPONSE("200", "REGISTER", B("1"), "1", ";tag=b", ""), RETRANSMISSION);
     expect("in_requests=1 out_responses=2 transactions_begun=1 transactions_ended=1 register_accepted=1 "
@@ -413,13 +447,40 @@ Test(observer, challenge_without_credentials_is_neither_accepted_nor_rejected)
     cr_expect(eq(u64, scene_counter(&s, LANE_REGISTER_REJECTED), 0));
 }
 
+/* An IMS phone names itself before it is asked (3GPP TS 24.229 5.1.1.2). */
+Test(observer, digest_without_a_response_is_no_credentials)
+{
+    step(in,
+         REQUEST("REGISTER", B("1"), "1",
+                 "Authorization: Digest username=\"a@ims\", nonce=\"\", response=\"\"\r\n"),
+         COUNTED);
+    step(out, RESPONSE("401", "REGISTER", B("1"), "1", ";tag=b", ""), COUNTED);
+    cr_expect(eq(u64, scene_counter(&s, LANE_REGISTER_REJECTED), 0));
+}
+
+Test(observer, credentials_for_the_registrar_are_none_for_a_proxy)
+{
+    step(in,
+         REQUEST("REGISTER", B("1"), "1",
+                 "Authorization: Digest username=\"alice\", response=\"6629fae4\"\r\n"),
+         COUNTED);
+    step(out, RESPONSE("407", "REGISTER", B("1"), "1", ";tag=b", ""), COUNTED);
+    cr_expect(eq(u64, scene_counter(&s, LANE_REGISTER_REJECTED), 0));
+}
+
 Test(observer, registration_is_rejected_by_failure_or_by_a_challenge_to_credentials)
 {
     step(in, REQUEST("REGISTER", B("1"), "1", ""), COUNTED);
     step(out, RESPONSE("403", "REGISTER", B("1"), "1", ";tag=b", ""), COUNTED);
-    step(in, REQUEST("REGISTER", B("2"), "2", "Authorization: Digest username=\"alice\"\r\n"), COUNTED);
+    step(in,
+         REQUEST("REGISTER", B("2"), "2",
+                 "Authorization: Digest username=\"alice\", response=\"6629fae4\"\r\n"),
+         COUNTED);
     step(out, RESPONSE("401", "REGISTER", B("2"), "2", ";tag=b", ""), COUNTED);
-    step(in, REQUEST("REGISTER", B("3"), "3", "Proxy-Authorization: Digest username=\"alice\"\r\n"), COUNTED);
+    step(in,
+         REQUEST("REGISTER", B("3"), "3",
+                 "Proxy-Authorization: Digest username=\"alice\", response=\"6629fae4\"\r\n"),
+         COUNTED);
     step(out, RESPONSE("407", "REGISTER", B("3"), "3", ";tag=b", ""), COUNTED);
     step(in, REQUEST("REGISTER", B("4"), "4", ""), COUNTED);
     step(out, RESPONSE("302", "REGISTER", B("4"), "4", ";tag=b", ""), COUNTED);
