@@ -42,7 +42,8 @@ static struct {
     const struct agentx_options *options;
     struct agentx_report report;
     struct registration *registrations;
-    size_t refusals; /* messages of refusal since the last look */
+    size_t refusals;    /* messages of refusal since the last look */
+    bool was_accepting; /* the master took connections when it was last tried */
     bool stop;
 } self;
 
@@ -67,7 +68,7 @@ agentx_run(struct core *core, const struct agentx_options *options, struct err *
 
     self.core = core;
     self.options = options;
-    agentx_answer_init(core);
+    agentx_answer_init(core, options->runtime_dir);
     configure_library();
     r = set_up_callbacks(e);
     if (r == 0)
@@ -205,6 +206,9 @@ stop_readable(int fd, void *unused)
 static void
 watch(unsigned id, void *unused)
 {
+    char reason[sizeof(self.report.reason)];
+    bool is_accepting;
+
     (void)id;
     (void)unused;
     if (self.report.state == AGENTX_CONNECTED) {
@@ -213,7 +217,11 @@ watch(unsigned id, void *unused)
         return;
     }
     self.report.state = AGENTX_DISCONNECTED;
-    agentx_probe(self.options->socket, self.report.reason, sizeof(self.report.reason));
+    /* A master that has just come up accepts before it gives sessions: said only when it is still so the next time. */
+    is_accepting = agentx_probe(self.options->socket, reason, sizeof(reason)) == 0;
+    if (!is_accepting || self.was_accepting)
+        memcpy(self.report.reason, reason, sizeof(reason));
+    self.was_accepting = is_accepting;
     report();
 }
 
@@ -260,6 +268,7 @@ on_up(int major, int minor, void *server, void *client)
         self.report.connects++;
     self.report.state = AGENTX_CONNECTED;
     self.report.reason[0] = '\0';
+    self.was_accepting = false;
     for (size_t i = 0; i < mib_n_tables; i++)
         self.registrations[i].refused = false;
     report();
@@ -277,9 +286,11 @@ on_down(int major, int minor, void *server, void *client)
         self.report.disconnects++;
     self.report.state = AGENTX_DISCONNECTED;
     self.refusals = 0;
-    snprintf(self.report.reason, sizeof(self.report.reason),
-             "the master at %s closed the session; trying again every %us", self.options->socket,
-             self.options->ping_interval_s);
+    snprintf(
+        self.report.reason, sizeof(self.report.reason),
+        "the session with the master at %s ended: snmpd stopped, or did not answer for a second; trying again "
+        "every %us",
+        self.options->socket, self.options->ping_interval_s);
     report();
     return SNMPERR_SUCCESS;
 }

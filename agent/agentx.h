@@ -8,12 +8,14 @@
 #include "agent/core.h"
 #include "sipcore/err.h"
 
-/* Copied where needed; must stay valid while agentx_run() runs. */
+/* Copied where needed; must stay valid while agentx_run() runs.
+ *   state_dir        net-snmp wants a directory of its own to write to; it gets this one, and writes nothing
+ *   ping_interval_s  also how soon a lost master is looked for again */
 struct agentx_options {
     const char *socket; /* "unix:/var/agentx/master", "tcp:127.0.0.1:705" */
-    const char *
-        state_dir; /* net-snmp wants a directory of its own to write to; it gets this one, and writes nothing */
-    uint32_t ping_interval_s; /* also how soon a lost master is looked for again */
+    const char *runtime_dir;
+    const char *state_dir;
+    uint32_t ping_interval_s;
 };
 
 /* Connect to the master, register every table of mib_tables, answer until core_stop_fd() is readable. Reconnects by

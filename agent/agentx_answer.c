@@ -2,6 +2,7 @@
 /* Requests from net-snmp turned into questions to the table walker. */
 #include "agent/agentx_answer.h"
 
+#include "agent/agentx_clock.h"
 #include "agent/core.h"
 #include "mib/mib.h"
 
@@ -12,6 +13,7 @@ enum { SNAPSHOT_WAIT_MS = 300 };
 /* One AgentX request may ask several tables: its varbinds share one view. */
 static struct {
     struct core *core;
+    const char *runtime_dir;
     struct mib_clock clock; /* the master's sysUpTime against ours */
     struct mib_view view;
     const netsnmp_agent_session *session; /* whose request the view was made for */
@@ -20,6 +22,7 @@ static struct {
 } self;
 
 static void take_view(netsnmp_agent_request_info *info);
+static void follow_clock(void);
 static void answer_get(const struct mib_table *table, netsnmp_agent_request_info *info,
                        netsnmp_request_info *request);
 static void answer_getnext(const struct mib_table *table, netsnmp_request_info *request);
@@ -29,9 +32,11 @@ static size_t oid_in(const netsnmp_request_info *request, uint32_t id[MIB_OID_MA
 static void set_value(netsnmp_request_info *request, const struct mib_value *value);
 
 void
-agentx_answer_init(struct core *core)
+agentx_answer_init(struct core *core, const char *runtime_dir)
 {
     self.core = core;
+    self.runtime_dir = runtime_dir;
+    agentx_clock_load(runtime_dir, &self.clock);
 }
 
 int
@@ -81,11 +86,21 @@ take_view(netsnmp_agent_request_info *info)
         return;
     agentx_answer_release();
     self.view.snapshot = core_snapshot_acquire(self.core, SNAPSHOT_WAIT_MS);
-    mib_clock_follow(&self.clock, core_now_ns(), (uint32_t)netsnmp_get_agent_uptime(), &self.view);
+    follow_clock();
     self.session = info->asp;
     self.transaction = pdu->transid;
     self.request = pdu->reqid;
     self.last_request_ns = self.view.now_ns;
+}
+
+static void
+follow_clock(void)
+{
+    uint64_t anchor_ns = self.clock.anchor_ns;
+
+    mib_clock_follow(&self.clock, core_now_ns(), (uint32_t)netsnmp_get_agent_uptime(), &self.view);
+    if (self.clock.anchor_ns != anchor_ns) /* the first time, and after a restart of the master */
+        agentx_clock_save(self.runtime_dir, &self.clock);
 }
 
 static void

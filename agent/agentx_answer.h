@@ -13,8 +13,9 @@
 
 struct core;
 
-/* Where snapshots come from. Call before any request can come. */
-void agentx_answer_init(struct core *core);
+/* Where snapshots come from, and where the relation of clocks is kept (stays borrowed). Call before any request can
+ * come. */
+void agentx_answer_init(struct core *core, const char *runtime_dir);
 
 /* The one handler of all tables; its `myvoid` is the const struct mib_table. AgentX thread only. */
 int agentx_answer(netsnmp_mib_handler *handler, netsnmp_handler_registration *registration,

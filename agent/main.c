@@ -114,13 +114,14 @@ static int
 run(const struct options *options, struct config *config)
 {
     struct agentx_options agentx = { .ping_interval_s = config->ping_interval_s };
-    char *socket = strdup(config->agentx_socket), *state_dir = strdup(config->state_dir);
+    char *socket = strdup(config->agentx_socket), *state_dir = strdup(config->state_dir),
+         *runtime_dir = strdup(config->runtime_dir);
     struct core *core = NULL;
     struct err e = { "" };
     int r = -ENOMEM;
 
     block_signals();
-    if (socket && state_dir)
+    if (socket && state_dir && runtime_dir)
         r = core_start(&core, config, options->config_path, &e);
     else
         err_set(&e, r, "no memory to start with");
@@ -128,6 +129,7 @@ run(const struct options *options, struct config *config)
         config_free(config);
     } else {
         agentx.socket = socket;
+        agentx.runtime_dir = runtime_dir;
         agentx.state_dir = state_dir;
         say_ready();
         r = agentx_run(core, &agentx, &e);
@@ -137,6 +139,7 @@ run(const struct options *options, struct config *config)
     if (r < 0)
         log_line(LOG_LEVEL_ERROR, LOG_AGENT, "%s", e.text);
     free(socket);
+    free(runtime_dir);
     free(state_dir);
     return r < 0 ? EXIT_FAILED : EXIT_FINE;
 }

@@ -89,6 +89,6 @@ def served(site, appl_index=1):
     values = {}
     for table in TABLES:
         for key, value in site.walk(table).items():
-            if key[1] == appl_index:
+            if len(key) > 1 and key[1] == appl_index:
                 values[(key[0],) + key[2:]] = value
     return values
