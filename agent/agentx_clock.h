@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How the master's sysUpTime relates to our clock, kept over restarts of sipmibd. Each reading is off by up to a hundredth,
- * and a DisconTime that moves by one tells a console to throw its interval away. */
+/* How the master's sysUpTime relates to our clock, kept over restarts of sipmibd. Each reading is off by
+ * up to a hundredth, and a DisconTime that moves by one tells a console to throw its interval away. */
 #ifndef AGENT_AGENTX_CLOCK_H
 #define AGENT_AGENTX_CLOCK_H
 

@@ -183,24 +183,47 @@ core_stop(struct core *c)
 {
     if (!c)
         return;
+    pthread_mutex_lock(&c->mutex);
+    c->is_awaited = true;
+    pthread_cond_broadcast(&c->published);
+    pthread_mutex_unlock(&c->mutex);
     core_request_stop(c);
     pthread_join(c->thread, NULL);
     destroy(c);
 }
 
-static void
-destroy(struct core *c)
+void
+core_put_away(struct core *c)
 {
+    uint64_t now_ns = core_now_ns();
+
+    if (!c->site.runtime_dir)
+        return;
+    if (!c->site.is_ousted && c->snapshot)
+        core_follow_site(c);
     status_close(&c->status);
+    for (size_t k = 0; k < c->n_instances; k++) {
+        if (c->site.is_ousted)
+            interest_abandon(&c->instance[k]->interest);
+        else if (c->snapshot)
+            instance_leave(c->instance[k], &c->site, now_ns);
+    }
     core_put_states(c);
     for (size_t k = 0; k < c->n_instances; k++) {
         instance_let_go(c->instance[k], &c->site);
         free(c->instance[k]);
     }
     free(c->instance);
+    c->instance = NULL;
+    c->n_instances = 0;
+    site_close(&c->site);
+}
+
+static void
+destroy(struct core *c)
+{
+    core_put_away(c);
     snapshot_release(c->snapshot);
-    if (c->site.runtime_dir)
-        site_close(&c->site);
     config_hold_release(c->hold);
     config_hold_release(c->first_hold);
     for (int *fd = (int[]){ c->request_fd, c->stop_fd, c->signal_fd, c->epoll_fd, -2 }; *fd != -2; fd++)

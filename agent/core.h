@@ -20,7 +20,10 @@ struct core;
  * once. */
 int core_start(struct core **out, struct config *config, const char *config_path, struct err *e);
 
-/* Ask the core to end, as SIGTERM does. Any thread. */
+/* Ask the core to end, as SIGTERM does. Any thread. The core thread stops at once, puts what it holds into the
+ * store, closes it and gives the directory's lock back. When core_stop() is not called within a second then, because
+ * the AgentX thread is held in a master that does not answer, the core thread says so and ends the process itself, by
+ * _exit(0): nothing is left to do but to free memory. So whoever asks for the end calls core_stop() soon. */
 void core_request_stop(struct core *c);
 
 /* A descriptor that becomes readable (and stays so) once the core was asked to end: for the other thread's

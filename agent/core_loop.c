@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/core_state.h"
@@ -19,6 +20,7 @@
 enum { EVENTS_MAX = 16 };
 
 static bool turn(struct core *c);
+static bool is_awaited_by(struct core *c, uint64_t deadline_ns);
 static int wait_ms(const struct core *c, uint64_t now_ns);
 static void answer_other_thread(struct core *c, uint64_t now_ns);
 static bool take_signals(struct core *c, uint64_t now_ns);
@@ -29,17 +31,42 @@ void *
 core_thread(void *core)
 {
     struct core *c = core;
+    uint64_t deadline_ns;
 
-    log_line(LOG_LEVEL_INFO, LOG_AGENT, "started, %zu instances, runtime directory %s", c->n_instances,
-             c->site.runtime_dir);
+    log_line(LOG_LEVEL_INFO, LOG_AGENT, "started, %zu instance%s, runtime directory %s", c->n_instances,
+             c->n_instances == 1 ? "" : "s", c->site.runtime_dir);
     while (turn(c))
         continue;
     log_line(LOG_LEVEL_INFO, LOG_AGENT, "stopping");
+    deadline_ns = core_now_ns() + CORE_PATIENCE_NS;
     pthread_mutex_lock(&c->mutex);
     c->has_ended = true;
     pthread_cond_broadcast(&c->published);
     pthread_mutex_unlock(&c->mutex);
+    core_put_away(c);
+    if (!is_awaited_by(c, deadline_ns)) {
+        log_line(LOG_LEVEL_INFO, LOG_AGENT,
+                 "the AgentX thread is held in the master: ending without it, everything is in order");
+        _exit(0);
+    }
     return NULL;
+}
+
+/* Whether core_stop() is called by then. */
+static bool
+is_awaited_by(struct core *c, uint64_t deadline_ns)
+{
+    struct timespec deadline = { .tv_sec = (time_t)(deadline_ns / 1000000000u),
+                                 .tv_nsec = (long)(deadline_ns % 1000000000u) };
+    bool is_awaited;
+
+    pthread_mutex_lock(&c->mutex);
+    while (!c->is_awaited)
+        if (pthread_cond_clockwait(&c->published, &c->mutex, CLOCK_MONOTONIC, &deadline) != 0)
+            break;
+    is_awaited = c->is_awaited;
+    pthread_mutex_unlock(&c->mutex);
+    return is_awaited;
 }
 
 /* Wait once, and do what there is to do. False when the end was asked for. */

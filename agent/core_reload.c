@@ -170,6 +170,7 @@ carry_out(struct core *c, struct plan *p, uint64_t now_ns)
             continue;
         log_line(LOG_LEVEL_INFO, LOG_CONFIG, "instance %s is no longer served; what it counted is kept",
                  c->instance[k]->name);
+        instance_leave(c->instance[k], &c->site, now_ns);
         instance_let_go(c->instance[k], &c->site);
         free(c->instance[k]);
     }

@@ -14,7 +14,8 @@
 #include "agent/site.h"
 #include "agent/status.h"
 
-#define CORE_TICK_NS 1000000000u
+#define CORE_TICK_NS     1000000000u
+#define CORE_PATIENCE_NS 1000000000u /* with the other thread, at the end */
 
 /* What became of the last reload, for people. */
 struct core_reload {
@@ -32,6 +33,7 @@ struct core {
     const struct snapshot *snapshot; /* the newest; one reference */
     bool is_wanted;                  /* somebody waits for a newer one */
     bool has_ended;                  /* the core thread builds no more */
+    bool is_awaited;                 /* core_stop() waits for the core thread */
     struct agentx_report report;
     bool has_report;
 
@@ -79,6 +81,13 @@ void core_look_for_strangers(struct core *c);
 
 /* core_tick.c: what is done once a second. */
 void core_tick(struct core *c, uint64_t now_ns);
+
+/* See whether the runtime directory and the store are still there, and put all into a store that is new. */
+void core_follow_site(struct core *c);
+
+/* Leave everything in order: what is held is in the store, the directory is another agent's for the taking.
+ * The newest snapshot stays. Nothing happens the second time. */
+void core_put_away(struct core *c);
 
 /* Put what changed of the instances' states into the store. */
 void core_put_states(struct core *c);

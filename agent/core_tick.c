@@ -11,7 +11,6 @@
 #include "agent/core_state.h"
 #include "agent/log.h"
 
-static void follow_site(struct core *c);
 static void put_all(struct core *c);
 
 void
@@ -19,9 +18,9 @@ core_tick(struct core *c, uint64_t now_ns)
 {
     bool is_fresh = c->built_ns != 0 && now_ns - c->built_ns < CORE_TICK_NS;
 
-    follow_site(c);
-    if (c->must_put_all)
-        put_all(c);
+    core_follow_site(c);
+    if (c->site.is_ousted)
+        return; /* core_follow_site() asked for the end */
     for (size_t k = 0; k < c->n_instances; k++)
         instance_tick(c->instance[k], &c->site, is_fresh, now_ns);
     core_put_states(c);
@@ -31,10 +30,15 @@ core_tick(struct core *c, uint64_t now_ns)
 }
 
 /* Where the runtime directory or the store is another one now, what hung on the old is set up anew. */
-static void
-follow_site(struct core *c)
+void
+core_follow_site(struct core *c)
 {
     struct site_changes changes = site_check(&c->site);
+
+    if (changes.is_ousted) {
+        core_request_stop(c);
+        return;
+    }
 
     if (changes.directory) {
         for (size_t k = 0; k < c->n_instances; k++)
@@ -44,6 +48,8 @@ follow_site(struct core *c)
     }
     if (changes.store)
         c->must_put_all = true;
+    if (c->must_put_all)
+        put_all(c);
 }
 
 static void

@@ -16,6 +16,7 @@ enum { LOOK_AGAIN_NS = 3000000 };
 
 static void read_store(struct instance *i, struct site *site, uint64_t now_ns);
 static void reconcile(struct instance *i, struct site *site, uint64_t now_ns);
+static void note_gone(struct instance *i, const char *name);
 static void look_at_closed(struct instance *i, struct site *site, const char *name, uint64_t now_ns);
 static void note_software(struct instance *i);
 static void sum_messages(const struct instance *i, uint64_t *in, uint64_t *out);
@@ -119,8 +120,12 @@ reconcile(struct instance *i, struct site *site, uint64_t now_ns)
     if (site->store && store_each_lane(site->store, i->name, reconcile_lane, &r, &e) < 0)
         log_line(LOG_LEVEL_ERROR, LOG_STORE, "instance %s: %s", i->name, e.text);
     if (r.lost > 0) {
-        log_line(LOG_LEVEL_WARNING, LOG_LANE,
-                 "instance %s: %u lanes vanished while no agent ran: their counts are lost", i->name, r.lost);
+        log_line(
+            LOG_LEVEL_WARNING, LOG_LANE,
+            "instance %s: the file%s of %u lane%s %s removed while no agent ran, or before one was killed: what %s "
+            "counted is lost",
+            i->name, r.lost == 1 ? "" : "s", r.lost, r.lost == 1 ? "" : "s", r.lost == 1 ? "was" : "were",
+            r.lost == 1 ? "it" : "they");
         i->vanished += r.lost;
         instance_lose(i, now_ns);
     }
@@ -186,9 +191,19 @@ instance_event(struct instance *i, struct site *site, const struct watcher_event
     if (event->mask & (IN_CREATE | IN_MOVED_TO))
         instance_attach(i, site, event->name, now_ns);
     if (event->mask & (IN_DELETE | IN_MOVED_FROM))
-        instance_detach_aside(i, event->name);
+        note_gone(i, event->name);
     if (event->mask & IN_CLOSE_WRITE)
         look_at_closed(i, site, event->name, now_ns);
+}
+
+/* A name is gone: of a file set aside, or of a lane that somebody removed. */
+static void
+note_gone(struct instance *i, const char *name)
+{
+    instance_detach_aside(i, name);
+    for (uint32_t k = 0; k < i->lanes.count; k++)
+        if (strcmp(i->lanes.lane[k]->name, name) == 0)
+            i->must_check_files = true;
 }
 
 /* Somebody who could write to the file has let go of it. A death is taken in at once: what comes up later
@@ -196,6 +211,10 @@ instance_event(struct instance *i, struct site *site, const struct watcher_event
 static void
 look_at_closed(struct instance *i, struct site *site, const char *name, uint64_t now_ns)
 {
+    if (lane_set_find_aside(&i->lanes, name)) {
+        instance_attach(i, site, name, now_ns); /* it may have been looked at before all of it was there */
+        return;
+    }
     for (uint32_t k = 0; k < i->lanes.count; k++) {
         struct lane *l = i->lanes.lane[k];
 
@@ -258,6 +277,8 @@ instance_tick(struct instance *i, struct site *site, bool is_fresh, uint64_t now
     for (uint32_t k = 0; k < i->lanes.count; k++)
         if (i->lanes.lane[k]->stage == LANE_LIVE)
             instance_check_lane(i, i->lanes.lane[k], now_ns);
+    if (i->must_check_files)
+        instance_note_removed(i);
     if (is_fresh)
         instance_decide(i, false, now_ns);
     else
@@ -373,22 +394,34 @@ gather(const struct instance *i, bool known_only, uint64_t now_ns)
     return evidence;
 }
 
+/* Trouble is for those who read warnings only. */
+static void
+say_status(const struct instance *i, uint32_t before, const struct oper_evidence *evidence)
+{
+    uint32_t status = i->state.oper_status;
+    bool is_trouble = status == OPER_DOWN || status == OPER_CONGESTED;
+
+    log_line(is_trouble ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, LOG_STATE,
+             "instance %s is %s, was %s; %u writer%s, %u collector%s", i->name, oper_status_name(status),
+             oper_status_name(before), evidence->writers, evidence->writers == 1 ? "" : "s",
+             evidence->collectors, evidence->collectors == 1 ? "" : "s");
+}
+
 void
 instance_decide(struct instance *i, bool known_only, uint64_t now_ns)
 {
     struct oper_evidence evidence = gather(i, known_only, now_ns);
     uint32_t before = i->state.oper_status;
     uint64_t gone_before = i->state.writers_gone_ns;
+    uint32_t had_before = i->state.had_writer;
 
     if (!known_only)
         note_software(i);
     if (oper_state_decide(&i->state, &evidence)) {
-        log_line(LOG_LEVEL_INFO, LOG_STATE, "instance %s is %s, was %s; %u writers, %u collectors", i->name,
-                 oper_status_name(i->state.oper_status), oper_status_name(before), evidence.writers,
-                 evidence.collectors);
+        say_status(i, before, &evidence);
         i->state_changed = true;
     }
-    if (i->state.writers_gone_ns != gone_before)
+    if (i->state.writers_gone_ns != gone_before || i->state.had_writer != had_before)
         i->state_changed = true;
 }
 

@@ -24,13 +24,14 @@ struct instance {
     int dir_fd;                           /* -1: could not be opened */
     int watch;                            /* -1: none */
     ino_t dir_inode;
-    bool must_look;      /* at the directory: something happened to it, or it could not be opened */
-    bool must_scan;      /* for lanes: events were lost, or there may be room again */
-    bool must_settle;    /* a lane is to be registered, retained or removed */
-    bool is_unread;      /* the store could not be asked yet what it keeps */
-    bool state_changed;  /* since it was put into the store */
-    int said_dir_code;   /* the trouble with the directory that was last logged */
-    int said_store_code; /* the trouble with retiring that was last logged */
+    bool must_look;        /* at the directory: something happened to it, or it could not be opened */
+    bool must_scan;        /* for lanes: events were lost, or there may be room again */
+    bool must_check_files; /* a lane's file may have been removed */
+    bool must_settle;      /* a lane is to be registered, retained or removed */
+    bool is_unread;        /* the store could not be asked yet what it keeps */
+    bool state_changed;    /* since it was put into the store */
+    int said_dir_code;     /* the trouble with the directory that was last logged */
+    int said_store_code;   /* the trouble with retiring that was last logged */
     struct lane_set lanes;
     struct tally retained;  /* what the store holds */
     struct tally sum;       /* scratch of instance_sum(); its rows live on for the order */
@@ -40,6 +41,7 @@ struct instance {
     char software[LANE_TEXT_OCTETS]; /* as the newest writer calls itself */
     uint64_t retired;                /* lanes, since the agent started */
     uint64_t damaged;                /* lanes that went bad while they were served */
+    uint64_t removed;                /* lanes whose file somebody removed while the writer lived */
     uint64_t vanished;               /* lanes whose file was gone before their counts could be retained */
 };
 
@@ -48,6 +50,10 @@ struct instance {
  * or -ENOMEM. */
 int instance_take_up(struct instance *i, const struct config_instance *config, struct site *site,
                      uint64_t now_ns, struct err *e);
+
+/* Before an orderly end: retain what is held of lanes whose files were removed, so that the next start goes
+ * on where this agent was. The lanes become retired, their writers' further counts are seen by nobody. */
+void instance_leave(struct instance *i, struct site *site, uint64_t now_ns);
 
 /* End that: lanes stay on disk, what is kept of them in the store; nobody is interested in their events. */
 void instance_let_go(struct instance *i, struct site *site);

@@ -168,9 +168,9 @@ instance_retry_aside(struct instance *i, struct site *site, uint64_t now_ns)
     char name[256];
 
     for (uint32_t k = i->lanes.n_aside; k-- > 0;) {
-        if (k >= i->lanes.n_aside || i->lanes.aside[k].retry_ns == 0 || i->lanes.aside[k].retry_ns > now_ns)
+        if (k >= i->lanes.n_aside || i->lanes.aside[k].retry_ns > now_ns)
             continue;
-        /* Attaching may move the record. */
+        /* What never will be tried again as it is is, when it changed. Attaching may move the record. */
         snprintf(name, sizeof(name), "%s", i->lanes.aside[k].name);
         instance_attach(i, site, name, now_ns);
     }

@@ -80,7 +80,7 @@ adopt(struct instance *i, struct site *site, int fd)
     i->dir_inode = st.st_ino;
     snprintf(path, sizeof(path), "%s/%s", site->runtime_dir, i->name);
     i->watch = watcher_add(&site->watcher, fd, path);
-    i->must_scan = true;
+    i->must_scan = i->must_check_files = true;
 }
 
 void
@@ -177,6 +177,7 @@ instance_scan(struct instance *i, struct site *site, uint64_t now_ns)
         return;
     }
     i->must_scan = false;
+    i->must_check_files = true;
     forget_gone(i);
     while ((entry = readdir(dir))) {
         if (!is_known(i, entry))

@@ -16,7 +16,7 @@ void instance_attach(struct instance *i, struct site *site, const char *name, ui
 /* Forget a file set aside that is gone. */
 void instance_detach_aside(struct instance *i, const char *name);
 
-/* Try again the files that could not be opened, when their time has come. */
+/* Try again the files that could not be opened, when their time has come, and those that changed since. */
 void instance_retry_aside(struct instance *i, struct site *site, uint64_t now_ns);
 
 /* instance_retire.c: if the lane's writer died, take its last copy. True when it did. */
@@ -24,6 +24,9 @@ bool instance_check_lane(struct instance *i, struct lane *l, uint64_t now_ns);
 
 /* Read a live lane; on damage it goes no further. */
 void instance_refresh_lane(struct instance *i, struct lane *l, uint64_t now_ns);
+
+/* Say which live writers' files are gone since the last look. */
+void instance_note_removed(struct instance *i);
 
 /* Register what is new, retain what died, remove what is retained. What cannot be done now is left for the
  * next call. */

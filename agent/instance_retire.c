@@ -61,6 +61,80 @@ instance_check_lane(struct instance *i, struct lane *l, uint64_t now_ns)
     return true;
 }
 
+/* ---- lanes whose files were removed ----------------------------------------------------------------------------- */
+
+/* Whether no later start can find the lane's file. One that was given another name in the directory is set
+ * aside as a copy. */
+static bool
+file_is_gone(const struct instance *i, const struct lane *l)
+{
+    struct stat st;
+
+    if (fstat(l->reader.fd, &st) < 0 || st.st_nlink == 0)
+        return true;
+    if (i->dir_fd >= 0 && fstatat(i->dir_fd, l->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        st.st_ino == l->inode && st.st_dev == l->device)
+        return false;
+    for (uint32_t k = 0; k < i->lanes.n_aside; k++)
+        if (i->lanes.aside[k].inode == l->inode && i->lanes.aside[k].device == l->device)
+            return false;
+    return true;
+}
+
+void
+instance_note_removed(struct instance *i)
+{
+    uint32_t count = 0;
+
+    i->must_check_files = false;
+    for (uint32_t k = 0; k < i->lanes.count; k++) {
+        struct lane *l = i->lanes.lane[k];
+
+        if (l->stage != LANE_LIVE || l->is_removed || !file_is_gone(i, l))
+            continue;
+        l->is_removed = true;
+        count++;
+    }
+    i->removed += count;
+    if (count > 0)
+        log_line(
+            LOG_LEVEL_WARNING, LOG_LANE,
+            "instance %s: the lane%s of %u live writer%s %s removed: restart %s; until then what %s is in this "
+            "agent only",
+            i->name, count == 1 ? "" : "s", count, count == 1 ? "" : "s", count == 1 ? "was" : "were",
+            count == 1 ? "that process" : "those processes", count == 1 ? "it counts" : "they count");
+}
+
+void
+instance_leave(struct instance *i, struct site *site, uint64_t now_ns)
+{
+    uint32_t kept = 0, lost = 0;
+    struct err e = { "" };
+
+    instance_directory_look(i, site);
+    for (uint32_t k = 0; k < i->lanes.count; k++) {
+        struct lane *l = i->lanes.lane[k];
+
+        if (!lane_counts(l) || !file_is_gone(i, l))
+            continue;
+        if (l->stage == LANE_LIVE)
+            instance_refresh_lane(i, l, now_ns);
+        if (site->store && !i->is_unread && retain(i, site, l, &e) == 0)
+            kept++;
+        else
+            lost++;
+    }
+    if (kept > 0)
+        log_line(
+            LOG_LEVEL_WARNING, LOG_LANE,
+            "instance %s: the file%s of %u lane%s %s removed: what was counted until now is kept; restart writers "
+            "that live",
+            i->name, kept == 1 ? "" : "s", kept, kept == 1 ? "" : "s", kept == 1 ? "was" : "were");
+    if (lost > 0)
+        log_line(LOG_LEVEL_ERROR, LOG_LANE, "instance %s: what %u removed lane%s counted is lost: %s",
+                 i->name, lost, lost == 1 ? "" : "s", e.text[0] ? e.text : "there is no store");
+}
+
 /* ---- settling --------------------------------------------------------------------------------------------------- */
 
 void
@@ -121,28 +195,37 @@ register_lanes(struct instance *i, struct site *site, struct err *e)
     return code;
 }
 
-/* Whether another lane's transactions may still balance against what is kept. A file that cannot be opened
- * just now is one, too. */
+static bool
+shares_transactions(const struct lane *l)
+{
+    return (l->reader.header.flags & LANE_SHARED_TRANSACTIONS) != 0;
+}
+
+/* Whether another lane's transactions may still balance against what is kept: those of a lane that has its
+ * own never do. A file that cannot be opened just now may be one that shares. */
 static bool
 has_others(const struct instance *i, const struct lane *but)
 {
-    for (uint32_t k = 0; k < i->lanes.count; k++)
-        if (i->lanes.lane[k] != but && lane_counts(i->lanes.lane[k]))
+    for (uint32_t k = 0; k < i->lanes.count; k++) {
+        const struct lane *l = i->lanes.lane[k];
+
+        if (l != but && lane_counts(l) && shares_transactions(l))
             return true;
+    }
     for (uint32_t k = 0; k < i->lanes.n_aside; k++)
         if (i->lanes.aside[k].retry_ns != 0)
             return true;
     return false;
 }
 
-/* DESIGN: open transactions of a lane that has its own end with it; a difference between lanes that share
- * them is kept while any lane of the instance lives, and dropped with the last. */
+/* Open transactions of a lane that has its own end with it, and what it ended too often is nobody else's; a
+ * difference between lanes that share them is kept while one of these lives, and dropped with the last. */
 static void
 end_transactions(const struct instance *i, const struct lane *l, struct tally *totals)
 {
     const uint64_t *c = l->reader.copy.counters;
 
-    if (!(l->reader.header.flags & LANE_SHARED_TRANSACTIONS) && c[LANE_TRANS_BEGUN] > c[LANE_TRANS_ENDED])
+    if (!shares_transactions(l)) /* its own `ended` is among the totals: no difference is below 0 */
         totals->counters[LANE_TRANS_ENDED] += c[LANE_TRANS_BEGUN] - c[LANE_TRANS_ENDED];
     if (!has_others(i, l))
         totals->counters[LANE_TRANS_ENDED] = totals->counters[LANE_TRANS_BEGUN];
@@ -194,8 +277,8 @@ retain(struct instance *i, struct site *site, struct lane *l, struct err *e)
     return 0;
 }
 
-/* When the last lane went without being retained here (its file lost, or never opened), its share is still
- * to drop. */
+/* When the last lane that shares them went without being retained here (its file lost, or never opened),
+ * its share is still to drop. */
 static int
 settle_transactions(struct instance *i, struct site *site, struct err *e)
 {
@@ -278,7 +361,7 @@ said_store(struct instance *i, int code, const struct err *e)
     if (code == 0)
         log_line(LOG_LEVEL_INFO, LOG_STORE, "instance %s: the store takes retired lanes again", i->name);
     else
-        log_line(LOG_LEVEL_ERROR, LOG_STORE, "instance %s: %s; nothing is lost: lanes wait, trying again%s",
-                 i->name, e->text, code == -ENOSPC ? "; make room in the runtime directory" : "");
+        log_line(LOG_LEVEL_ERROR, LOG_STORE, "instance %s: %s; lanes wait, trying again%s", i->name, e->text,
+                 code == -ENOSPC ? "; make room in the runtime directory" : "");
     i->said_store_code = code;
 }

@@ -62,6 +62,14 @@ ensure_file(int dir_fd, const char *instance, struct err *e)
     return fd;
 }
 
+static bool
+is_removed(int dir_fd)
+{
+    struct stat st;
+
+    return fstat(dir_fd, &st) == 0 && st.st_nlink == 0;
+}
+
 void
 interest_apply(struct interest *n, int dir_fd, const char *instance)
 {
@@ -86,10 +94,15 @@ interest_apply(struct interest *n, int dir_fd, const char *instance)
         code = write_words(n->fd, n->codes, &e);
     n->is_set = code == 0;
     snprintf(n->trouble, sizeof(n->trouble), "%.190s", code < 0 ? e.text : "");
+    if (code < 0 && is_removed(dir_fd))
+        return; /* another directory will come, and with it another try */
     if (code < 0 && code != n->said_code)
         log_line(LOG_LEVEL_WARNING, LOG_LANE,
                  "instance %s: file %s: %s; no events for notifications; trying again", instance,
                  LANE_INTEREST_NAME, e.text);
+    else if (code == 0 && n->said_code != 0)
+        log_line(LOG_LEVEL_INFO, LOG_LANE, "instance %s: file %s: it works again", instance,
+                 LANE_INTEREST_NAME);
     n->said_code = code;
 }
 
@@ -148,6 +161,14 @@ write_words(int fd, const uint64_t codes[INTEREST_WORDS], struct err *e)
     if (n != (ssize_t)(INTEREST_WORDS * sizeof(codes[0])))
         return err_set(e, -EIO, "cannot write all of it");
     return 0;
+}
+
+void
+interest_abandon(struct interest *n)
+{
+    if (n->fd >= 0)
+        close(n->fd);
+    interest_init(n);
 }
 
 void

@@ -34,4 +34,7 @@ void interest_apply(struct interest *n, int dir_fd, const char *instance);
 /* Want nothing any more, and close. */
 void interest_fini(struct interest *n);
 
+/* Close, and leave the file as it is: it is another agent's. */
+void interest_abandon(struct interest *n);
+
 #endif

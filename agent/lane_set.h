@@ -28,6 +28,7 @@ struct lane {
     enum lane_stage stage;
     bool is_registered; /* the store knows its identity */
     bool was_known;     /* ... and did so when the agent started */
+    bool is_removed;    /* its file was removed while the writer lived, and that was said */
     uint64_t messages;  /* received and sent, as of the last refresh */
     uint64_t look_ns;   /* when it wants to be looked at again before the next tick; 0: it does not */
     uint32_t delay_ms;  /* between attempts to remove the file */

@@ -29,6 +29,7 @@ struct options {
 };
 
 static int parse_options(int argc, char **argv, struct options *options);
+static int load(const struct options *options, struct config **config, struct err *e);
 static int check(const struct options *options, struct config *config);
 static int run(const struct options *options, struct config *config);
 static void block_signals(void);
@@ -46,10 +47,8 @@ main(int argc, char **argv)
     if (r != EXIT_FINE || options.action == ACTION_DONE)
         return r;
     log_init("sipmibd", options.log_level, options.to_syslog);
-    if (config_load(options.config_path, &config, stderr, &e) < 0) {
-        fprintf(stderr, "sipmibd: %s\n", e.text);
+    if (load(&options, &config, &e) < 0)
         return EXIT_BAD_CONFIG;
-    }
     return options.action == ACTION_RUN ? run(&options, config) : check(&options, config);
 }
 
@@ -92,6 +91,29 @@ parse_options(int argc, char **argv, struct options *options)
         return EXIT_FINE;
     fprintf(stderr, "sipmibd: unexpected argument \"%s\"; see sipmibd --help\n", argv[optind]);
     return EXIT_USAGE;
+}
+
+/* Complaints go to standard error for a person who started us, else through the log, so that each has its priority. */
+static int
+load(const struct options *options, struct config **config, struct err *e)
+{
+    bool is_logged = options->action == ACTION_RUN && (options->to_syslog || getenv("JOURNAL_STREAM"));
+    char *text = NULL, *rest = NULL;
+    size_t octets;
+    FILE *out = is_logged ? open_memstream(&text, &octets) : stderr;
+    int r = out ? config_load(options->config_path, config, out, e)
+                : err_set(e, -ENOMEM, "no memory to start with");
+
+    if (out && out != stderr)
+        fclose(out);
+    for (char *line = text ? strtok_r(text, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest))
+        log_line(LOG_LEVEL_ERROR, LOG_CONFIG, "%s", line);
+    free(text);
+    if (r < 0 && is_logged)
+        log_line(LOG_LEVEL_ERROR, LOG_CONFIG, "%s", e->text);
+    else if (r < 0)
+        fprintf(stderr, "sipmibd: %s\n", e->text);
+    return r;
 }
 
 static int

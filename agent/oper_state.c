@@ -55,6 +55,9 @@ note_writers(struct instance_state *s, const struct oper_evidence *evidence)
         s->writers_gone_ns = 0;
     } else if (s->had_writer && s->writers_gone_ns == 0) {
         s->writers_gone_ns = evidence->now_ns;
+    } else if (evidence->collectors > 0 && s->collector_heard_ns > s->writers_gone_ns) {
+        /* SIP after their end: the entity goes on without them, and a silence is no death any more. */
+        s->had_writer = 0;
     }
 }
 

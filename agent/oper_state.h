@@ -21,11 +21,11 @@ enum oper_status {
 /* What is remembered of an instance beside its counters; also what the store keeps of it. Times are
  * CLOCK_MONOTONIC nanoseconds, 0 for never (or before this boot). */
 struct instance_state {
-    uint64_t discon_ns;          /* counters were last lost; or counting began */
-    uint32_t oper_status;        /* enum oper_status */
-    uint32_t had_writer;         /* 1: an in-process writer was there once */
-    uint64_t start_ns;           /* the entity was last started */
-    uint64_t last_change_ns;     /* oper_status became what it is */
+    uint64_t discon_ns;      /* counters were last lost; or counting began */
+    uint32_t oper_status;    /* enum oper_status */
+    uint32_t had_writer;     /* 1: an in-process writer was there, and no collector heard SIP after its end */
+    uint64_t start_ns;       /* the entity was last started */
+    uint64_t last_change_ns; /* oper_status became what it is */
     uint64_t writers_gone_ns;    /* the last in-process writer died; 0 while one lives or none ever was */
     uint64_t collector_heard_ns; /* a collector last saw SIP */
     uint64_t last_in_ns;         /* a message last came in */

@@ -104,6 +104,10 @@ parse_options(int argc, char **argv, struct options *o)
         default: fputs("sipstat: see sipstat --help\n", stderr); return EXIT_USAGE;
         }
     }
+    if (o->agent && o->events) {
+        fputs("sipstat: --agent and --events exclude each other; see sipstat --help\n", stderr);
+        return EXIT_USAGE;
+    }
     if (optind == argc)
         return EXIT_FINE;
     fprintf(stderr, "sipstat: unexpected argument \"%s\"; see sipstat --help\n", argv[optind]);
@@ -145,6 +149,26 @@ complain(const struct err *e)
     return EXIT_FAILED;
 }
 
+/* The instance asked for must be there at the first look; later it may come and go. */
+static int
+look(struct view *v, const struct options *o, bool is_first, struct err *e)
+{
+    int r = view_refresh(v, o->instance, now_ns(), e);
+
+    if (r == 0 && is_first && o->instance && v->instances == 0)
+        r = view_no_instance(v, o->instance, e);
+    return r;
+}
+
+/* What could not be read is said once, at the end; for who follows events, at the start. */
+static int
+complain_of_access(const struct view *v)
+{
+    struct err e = { "" };
+
+    return view_check_access(v, &e) < 0 ? complain(&e) : EXIT_FINE;
+}
+
 static int
 watch(const struct options *o)
 {
@@ -156,7 +180,7 @@ watch(const struct options *o)
     if (view_open(&v, o->dir, &e) < 0)
         return complain(&e);
     for (unsigned long n = 1; !stopped; n++) {
-        if (view_refresh(&v, o->instance, now_ns(), &e) < 0) {
+        if (look(&v, o, n == 1, &e) < 0) {
             r = complain(&e);
             break;
         }
@@ -170,6 +194,8 @@ watch(const struct options *o)
             break;
         wait_s(o->interval_s);
     }
+    if (r == EXIT_FINE)
+        r = complain_of_access(&v);
     view_close(&v);
     return r;
 }
@@ -188,10 +214,12 @@ follow(const struct options *o)
     if (view_open(&v, o->dir, &e) < 0)
         return complain(&e);
     for (unsigned long n = 1; !stopped; n++) {
-        if (waited_ms == 0 && view_refresh(&v, o->instance, now_ns(), &e) < 0) {
+        if (waited_ms == 0 && look(&v, o, n == 1, &e) < 0) {
             r = complain(&e);
             break;
         }
+        if (n == 1)
+            r = complain_of_access(&v);
         view_print_events(&v, o->as_json, stdout);
         if (ferror(stdout) || n == o->count)
             break;

@@ -60,6 +60,20 @@ site_close(struct site *s)
 /* ---- the directory ---------------------------------------------------------------------------------------------- */
 
 static int
+not_a_directory(const struct site *s, int code, struct err *e)
+{
+    struct stat st;
+
+    if (lstat(s->runtime_dir, &st) == 0 && S_ISLNK(st.st_mode))
+        return err_set(
+            e, code,
+            "runtime directory %s: it is a symbolic link: set runtime_dir to what it points to, or put a "
+            "directory in its place",
+            s->runtime_dir);
+    return err_sys(e, code, "runtime directory %s: cannot open it", s->runtime_dir);
+}
+
+static int
 open_or_make(const struct site *s, struct err *e)
 {
     const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
@@ -82,6 +96,8 @@ open_or_make(const struct site *s, struct err *e)
             "runtime directory %s: cannot open or make it (systemd-tmpfiles --create makes the usual one; "
             "another is set by runtime_dir)",
             s->runtime_dir);
+    if (errno == ENOTDIR || errno == ELOOP)
+        return not_a_directory(s, -errno, e);
     return err_sys(e, -errno, "runtime directory %s: cannot open it", s->runtime_dir);
 }
 
@@ -133,6 +149,12 @@ lock_directory(struct site *s, int runtime_fd, struct err *e)
     char text[32] = "";
     int code;
 
+    if (fd < 0 && (errno == EACCES || errno == EPERM))
+        return err_sys(
+            e, -errno,
+            "runtime directory %s: cannot open %s (made by another user? stop that sipmibd, then remove "
+            "%s/%s and %s/%s)",
+            s->runtime_dir, SITE_LOCK_NAME, s->runtime_dir, SITE_LOCK_NAME, s->runtime_dir, STORE_NAME);
     if (fd < 0)
         return err_sys(e, -errno, "runtime directory %s: cannot open %s", s->runtime_dir, SITE_LOCK_NAME);
     if (fcntl(fd, F_OFD_SETLK, &whole) < 0) {
@@ -194,19 +216,54 @@ drop_bad_store(struct site *s)
     if (health == STORE_SOUND)
         return;
     s->stores_lost++;
-    log_line(LOG_LEVEL_WARNING, LOG_STORE,
-             "store %s/%s %s: a new one takes what the agent holds; nothing is lost", s->runtime_dir,
-             STORE_NAME, health == STORE_DAMAGED ? "is damaged and set aside" : "is gone");
+    log_line(LOG_LEVEL_WARNING, LOG_STORE, "store %s/%s %s: a new one takes what the agent holds",
+             s->runtime_dir, STORE_NAME, health == STORE_DAMAGED ? "is damaged and set aside" : "is gone");
     store_close(s->store);
     s->store = NULL;
     if (health == STORE_DAMAGED && store_set_aside(s->runtime_dir, s->runtime_fd, &e) < 0)
         log_line(LOG_LEVEL_ERROR, LOG_STORE, "%s", e.text);
 }
 
+/* The lock holds as long as the file has its name: where it was removed another agent could start. */
+static int
+keep_lock(struct site *s, struct err *e)
+{
+    int before = s->lock_fd, code;
+    struct stat ours, named;
+
+    if (fstat(before, &ours) == 0 &&
+        fstatat(s->runtime_fd, SITE_LOCK_NAME, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+        ours.st_ino == named.st_ino && ours.st_dev == named.st_dev)
+        return 0;
+    code = lock_directory(s, s->runtime_fd, e);
+    if (code == 0)
+        close(before);
+    if (code == 0)
+        log_line(LOG_LEVEL_WARNING, LOG_AGENT, "%s/%s was removed: made and locked again", s->runtime_dir,
+                 SITE_LOCK_NAME);
+    else if (code != -EBUSY && code != s->said_lock_code)
+        log_line(LOG_LEVEL_ERROR, LOG_AGENT, "%s; a second sipmibd could start; trying again", e->text);
+    s->said_lock_code = code;
+    return code;
+}
+
+/* Two agents on a directory would both retire its lanes. The other one has taken it up: what is in it is its. */
+static struct site_changes
+oust(struct site *s, const struct err *e)
+{
+    if (!s->is_ousted)
+        log_line(LOG_LEVEL_ERROR, LOG_AGENT,
+                 "%s; this one lost its lock and ends: it changes nothing there any more", e->text);
+    s->is_ousted = true;
+    store_close(s->store);
+    s->store = NULL;
+    return (struct site_changes){ .is_ousted = true };
+}
+
 struct site_changes
 site_check(struct site *s)
 {
-    struct site_changes changes = { false, false };
+    struct site_changes changes = { .directory = false };
     struct err e = { "" };
     int code;
 
@@ -216,6 +273,8 @@ site_check(struct site *s)
         store_close(s->store);
         s->store = NULL;
         code = open_directory(s, &e);
+        if (code == -EBUSY)
+            return oust(s, &e);
         complain(&s->said_code, code, LOG_AGENT,
                  "the runtime directory was replaced; all goes on in the new one", &e);
         if (code < 0)
@@ -223,6 +282,8 @@ site_check(struct site *s)
         s->said_code = 0;
         s->stores_lost++;
     }
+    if (keep_lock(s, &e) == -EBUSY)
+        return oust(s, &e);
     drop_bad_store(s);
     if (s->store)
         return changes;

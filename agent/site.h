@@ -35,11 +35,13 @@ struct site {
     int runtime_watch; /* -1: none */
     dev_t runtime_device;
     ino_t runtime_inode;
+    bool is_ousted; /* another agent was found on the directory */
     struct watcher watcher;
     struct store *store;     /* NULL while it cannot be opened: lanes wait, nothing is retired */
     uint32_t lanes;          /* attached, over all instances */
     uint64_t next_look_ns;   /* when something wants to be looked at again before the next tick; SITE_NEVER */
     int said_code;           /* the trouble with the runtime directory that was last logged */
+    int said_lock_code;      /* the trouble with the lock that was last logged */
     int said_store_code;     /* the trouble with the store that was last logged */
     uint64_t stores_lost;    /* times a store went away or bad while the agent ran */
     uint64_t strangers_over; /* beyond SITE_STRANGERS_MAX */
@@ -57,10 +59,11 @@ void site_close(struct site *s);
 struct site_changes {
     bool directory; /* the runtime directory is another one: instances must look at theirs again */
     bool store;     /* the store is new: instances must put all they hold into it */
+    bool is_ousted; /* another agent serves the directory now: this one must touch nothing in it, and end */
 };
 
-/* See whether the runtime directory and the store are still what was opened. When they are not, open them
- * again; what cannot be done is said once and tried at the next call. */
+/* See whether the runtime directory, the agent's lock in it and the store are still what was opened. When they are
+ * not, open them again; what cannot be done is said once and tried at the next call. */
 struct site_changes site_check(struct site *s);
 
 /* Ask to be looked at by `at_ns`. */

@@ -105,12 +105,16 @@ socket_is_there(const struct status *s, const struct site *site)
 void
 status_close(struct status *s)
 {
+    struct stat st;
+
     for (unsigned i = 0; i < STATUS_CLIENTS_MAX; i++)
         if (s->client[i].fd >= 0)
             drop(s, &s->client[i]);
     if (s->listen_fd < 0)
         return;
-    unlinkat(s->directory_fd, SITE_SOCKET_NAME, 0);
+    /* Another agent's socket may have the name by now. */
+    if (fstatat(s->directory_fd, SITE_SOCKET_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_ino == s->inode)
+        unlinkat(s->directory_fd, SITE_SOCKET_NAME, 0);
     close(s->listen_fd);
     s->listen_fd = -1;
 }

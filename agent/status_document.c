@@ -154,6 +154,7 @@ write_lanes(const struct instance *i, struct json *j)
     json_number(j, "waiting_to_be_retired", lane_set_count(s, LANE_DEAD) + lane_set_count(s, LANE_DAMAGED));
     json_number(j, "waiting_to_be_removed", lane_set_count(s, LANE_RETIRED));
     json_number(j, "damaged", i->damaged);
+    json_number(j, "removed_while_live", i->removed);
     json_number(j, "vanished", i->vanished);
     json_number(j, "refused", s->refused);
     json_number(j, "set_aside", s->n_aside + s->aside_over);
@@ -166,6 +167,28 @@ write_lanes(const struct instance *i, struct json *j)
         json_bool(j, "will_be_tried_again", s->aside[k].retry_ns != 0);
         json_close(j);
     }
+    json_close(j);
+}
+
+/* The scalar counters by their names in sipcore/lane.h: what is retained of ended writers and what lanes
+ * show, as of the last look at them. */
+static void
+write_counters(const struct instance *i, struct json *j)
+{
+    static const char *const names[LANE_COUNTERS_USED] = {
+#define X(name, text, help) [LANE_##name] = text,
+        LANE_COUNTERS(X)
+#undef X
+    };
+    uint64_t sums[LANE_COUNTERS_USED];
+
+    memcpy(sums, i->retained.counters, sizeof(sums));
+    for (uint32_t k = 0; k < i->lanes.count; k++)
+        for (unsigned n = 0; lane_counts(i->lanes.lane[k]) && n < LANE_COUNTERS_USED; n++)
+            sums[n] += i->lanes.lane[k]->reader.copy.counters[n];
+    json_object(j, "counters");
+    for (unsigned n = 0; n < LANE_COUNTERS_USED; n++)
+        json_number(j, names[n], sums[n]);
     json_close(j);
 }
 
@@ -203,6 +226,7 @@ write_instance(const struct instance *i, struct json *j, uint64_t now_ns)
                 i->interest.trouble[0] ? i->interest.trouble
                 : i->interest.is_set   ? "set"
                                        : "not set");
+    write_counters(i, j);
     write_lanes(i, j);
     write_losses(i, j);
     json_close(j);

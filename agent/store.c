@@ -12,6 +12,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "agent/site_names.h"
 #include "agent/store_codec.h"
 #include "agent/store_files.h"
 #include "agent/store_probe.h"
@@ -119,6 +120,16 @@ complain(struct store *s, int code, struct err *e, const char *doing)
 
 /* ---- opening ---------------------------------------------------------------------------------------------------- */
 
+/* The first mistake of many: started as root once, and as the service's user then. */
+static int
+add_remedy(struct err *e, int code, const char *runtime_dir)
+{
+    struct err why = *e;
+
+    return err_set(e, code, "%.250s (made by another user? stop that sipmibd, then remove %s/%s and %s/%s)",
+                   why.text, runtime_dir, SITE_LOCK_NAME, runtime_dir, STORE_NAME);
+}
+
 int
 store_open(struct store **out, const char *runtime_dir, int runtime_fd, struct err *e)
 {
@@ -134,7 +145,8 @@ store_open(struct store **out, const char *runtime_dir, int runtime_fd, struct e
         code = open_tables(s, e);
     if (code < 0) {
         store_close(s);
-        return err_wrap(e, code, "store %s/%s", runtime_dir, STORE_NAME);
+        err_wrap(e, code, "store %s/%s", runtime_dir, STORE_NAME);
+        return code == -EPERM || code == -EACCES ? add_remedy(e, code, runtime_dir) : code;
     }
     *out = s;
     return 0;

@@ -5,11 +5,18 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/store.h"
+#include "sipcore/sipstat.h"
+
+static int denied(const char *dir, const char *name, size_t more, struct err *e);
 static int scan(struct view *v, const char *only, struct err *e);
 static struct view_instance *find_or_add_instance(struct view *v, const char *name);
 static void scan_instance(struct view *v, struct view_instance *i);
@@ -27,9 +34,11 @@ view_open(struct view *v, const char *dir, struct err *e)
 {
     *v = (struct view){ .dir = dir };
     v->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (v->dir_fd < 0)
-        return err_sys(e, -errno, "runtime directory %s: cannot open", dir);
-    return 0;
+    if (v->dir_fd >= 0)
+        return 0;
+    if (errno == EACCES)
+        return denied(dir, NULL, 0, e);
+    return err_sys(e, -errno, "runtime directory %s: cannot open", dir);
 }
 
 void
@@ -65,6 +74,75 @@ view_refresh(struct view *v, const char *only, uint64_t now_ns, struct err *e)
     return 0;
 }
 
+/* ---- access --------------------------------------------------------------------------------------------------- */
+
+int
+view_check_access(const struct view *v, struct err *e)
+{
+    const struct view_instance *first = NULL;
+    size_t n = 0;
+
+    for (size_t k = 0; k < v->instances; k++) {
+        if (!v->instance[k]->is_denied)
+            continue;
+        if (n++ == 0)
+            first = v->instance[k];
+    }
+    return first ? denied(v->dir, first->name, n - 1, e) : 0;
+}
+
+/* -EACCES, with the remedy: the group that owns the directory, by name or number, when its mode lets the group in. */
+static int
+denied(const char *dir, const char *name, size_t more, struct err *e)
+{
+    char path[PATH_MAX], others[48] = "", group[96] = "the group that owns it";
+    const struct group *entry;
+    struct stat st;
+
+    snprintf(path, sizeof(path), "%s%s%s", dir, name ? "/" : "", name ? name : "");
+    if (more > 0)
+        snprintf(others, sizeof(others), " (and %zu more)", more);
+    if (stat(path, &st) == 0) {
+        if ((st.st_mode & (S_IRGRP | S_IXGRP)) != (S_IRGRP | S_IXGRP))
+            return err_set(e, -EACCES, "%.300s%s: permission denied: its mode %03o does not let its group in",
+                           path, others, (unsigned)st.st_mode & 0777u);
+        entry = getgrgid(st.st_gid);
+        if (entry)
+            snprintf(group, sizeof(group), "group \"%.60s\", which owns it", entry->gr_name);
+        else
+            snprintf(group, sizeof(group), "group %u, which owns it", (unsigned)st.st_gid);
+    }
+    return err_set(e, -EACCES, "%.300s%s: permission denied: join %s (and log in again)", path, others,
+                   group);
+}
+
+int
+view_no_instance(const struct view *v, const char *name, struct err *e)
+{
+    struct view all;
+    char names[320] = "";
+    size_t used = 0;
+
+    if (view_open(&all, v->dir, e) < 0 || view_refresh(&all, NULL, 1, e) < 0) {
+        view_close(&all);
+        return err_set(e, -ENOENT, "there is no instance %.64s below %s", name, v->dir);
+    }
+    for (size_t k = 0; k < all.instances; k++) {
+        if (used + strlen(all.instance[k]->name) + 8 > sizeof(names)) {
+            snprintf(names + used, sizeof(names) - used, " ...");
+            break;
+        }
+        used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", k > 0 ? ", " : "",
+                                 all.instance[k]->name);
+    }
+    if (all.instances == 0)
+        err_set(e, -ENOENT, "there is no instance %.64s below %.80s, nor any other", name, v->dir);
+    else
+        err_set(e, -ENOENT, "there is no instance %.64s below %.80s; there is %s", name, v->dir, names);
+    view_close(&all);
+    return -ENOENT;
+}
+
 /* ---- finding ---------------------------------------------------------------------------------------------------- */
 
 static int
@@ -83,7 +161,7 @@ open_stream(int dir_fd, const char *name)
     DIR *stream = fd < 0 ? NULL : fdopendir(fd);
 
     if (fd >= 0 && !stream)
-        close(fd);
+        close(fd); /* no memory */
     return stream;
 }
 
@@ -93,6 +171,8 @@ scan(struct view *v, const char *only, struct err *e)
     DIR *stream = open_stream(v->dir_fd, ".");
     const struct dirent *entry;
 
+    if (!stream && errno == EACCES)
+        return denied(v->dir, NULL, 0, e);
     if (!stream)
         return err_sys(e, -errno, "runtime directory %s: cannot read", v->dir);
     while ((entry = readdir(stream))) {
@@ -139,13 +219,15 @@ find_or_add_instance(struct view *v, const char *name)
 }
 
 /* A directory is an instance's when it can hold lanes; one that holds none (the agent's store) is shown only when a
- * lane was there before. */
+ * lane was there before. One that cannot be read may be an instance's; the store is the agent's alone. */
 static void
 scan_instance(struct view *v, struct view_instance *i)
 {
     DIR *stream = open_stream(v->dir_fd, i->name);
     const struct dirent *entry;
 
+    i->is_denied = !stream && errno == EACCES && strcmp(i->name, STORE_NAME) != 0;
+    i->is_seen = i->is_denied;
     if (!stream)
         return;
     while ((entry = readdir(stream))) {
@@ -320,22 +402,28 @@ free_instance(struct view *v, struct view_instance *i)
 unsigned
 view_state(const struct view_instance *i)
 {
-    const struct lane_copy *last = NULL;
+    const struct lane_copy *last[2] = { NULL, NULL }; /* of stacks, of collectors */
 
     for (size_t k = 0; k < i->lanes; k++) {
-        const struct lane_copy *c = &i->lane[k]->reader.copy;
+        const struct lane_reader *r = &i->lane[k]->reader;
+        const struct lane_copy **of = &last[(r->header.flags & LANE_COLLECTOR) != 0];
 
-        if (i->lane[k]->is_alive && (!last || c->state_monotonic_ns > last->state_monotonic_ns))
-            last = c;
+        if (i->lane[k]->is_alive && (!*of || r->copy.state_monotonic_ns > (*of)->state_monotonic_ns))
+            *of = &r->copy;
     }
-    return last ? last->state : 0;
+    if (last[0])
+        return last[0]->state;
+    if (last[1])
+        return last[1]->state > SIPSTAT_STATE_UP ? last[1]->state : VIEW_COLLECTOR_ONLY;
+    return VIEW_NO_WRITER;
 }
 
 const char *
 view_state_name(unsigned state)
 {
-    static const char *const names[] = { "no live writer", "unknown",    "up",        "down",
-                                         "congested",      "restarting", "quiescing", "testing" };
+    static const char *const names[] = { "no live writer", "unknown",   "up",
+                                         "down",           "congested", "restarting",
+                                         "quiescing",      "testing",   "collector only" };
 
     return state < sizeof(names) / sizeof(names[0]) ? names[state] : "?";
 }

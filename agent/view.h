@@ -30,7 +30,7 @@ struct view_lane {
  * of both have the same numbers. */
 struct view_instance {
     char name[64];
-    bool is_seen;
+    bool is_seen, is_denied; /* denied: its directory cannot be read by this user */
     struct view_lane **lane;
     size_t lanes;
     size_t alive, dead, aside; /* writers alive; dead ones that the agent has not retired; lanes left out */
@@ -47,7 +47,8 @@ struct view {
     uint64_t taken_ns, before_ns; /* CLOCK_MONOTONIC of this view and of the one before; 0 at first */
 };
 
-/* Open the runtime directory. `dir` must stay valid. 0, or a negative errno and `e` set. */
+/* Open the runtime directory. `dir` must stay valid. 0, or a negative errno and `e` set, with the remedy
+ * for -EACCES. */
 int view_open(struct view *v, const char *dir, struct err *e);
 void view_close(struct view *v);
 
@@ -55,10 +56,21 @@ void view_close(struct view *v);
  * 0, or a negative errno and `e` set when the directory itself cannot be read. */
 int view_refresh(struct view *v, const char *only, uint64_t now_ns, struct err *e);
 
-/* The state that the instance's live writers declare: the one declared last. 0 without a live writer. */
+/* Whether all directories could be read: 0; -EACCES and `e` naming the first that could not, how many more, and the
+ * remedy. */
+int view_check_access(const struct view *v, struct err *e);
+
+/* That there is no instance `name`: -ENOENT, `e` naming those that there are. */
+int view_no_instance(const struct view *v, const char *name, struct err *e);
+
+/* Beyond the states that a writer can declare. */
+enum { VIEW_NO_WRITER = 0, VIEW_COLLECTOR_ONLY = 8 };
+
+/* The state that the instance's live writers declare: the one declared last. A collector does not know that the entity
+ * is up: where only collectors live it is VIEW_COLLECTOR_ONLY, unless they declare something else than up. */
 unsigned view_state(const struct view_instance *i);
 
-/* The name of a state of sipCommonCfgServiceOperStatus. */
+/* The name of a state of sipCommonCfgServiceOperStatus, or of the two above. */
 const char *view_state_name(unsigned state);
 
 #endif

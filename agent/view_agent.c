@@ -10,10 +10,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "agent/json_read.h"
+#include "agent/view_page.h"
+
 enum { ANSWER_WAIT_MS = 2000, ANSWER_OCTETS_MAX = 16 << 20 };
 
 static int connect_to(const char *dir, struct err *e);
 static int read_answer(int fd, char **text, struct err *e);
+static int print_page(const char *text, FILE *out, struct err *e);
 
 int
 view_print_agent(const char *dir, bool as_json, FILE *out, struct err *e)
@@ -28,7 +32,7 @@ view_print_agent(const char *dir, bool as_json, FILE *out, struct err *e)
     if (r == 0 && as_json)
         fputs(text, out);
     else if (r == 0)
-        view_print_outline(text, out);
+        r = print_page(text, out, e);
     free(text);
     return r;
 }
@@ -54,8 +58,7 @@ connect_to(const char *dir, struct err *e)
                        "%s: no agent runs here; start sipmibd, or name its runtime directory with --dir",
                        address.sun_path);
     if (r == -EACCES)
-        return err_set(e, r, "%s: permission denied: this user is not in the agent's group",
-                       address.sun_path);
+        return err_set(e, r, "%s: permission denied: become a member of the agent's group", address.sun_path);
     return err_sys(e, r, "%s: cannot connect", address.sun_path);
 }
 
@@ -92,91 +95,15 @@ read_answer(int fd, char **text, struct err *e)
     }
 }
 
-/* ---- outline ---------------------------------------------------------------------------------------------------- */
-
-/* Where the outline stands. */
-struct outline {
-    FILE *out;
-    unsigned depth;
-    bool at_line_start;
-};
-
-static const char *print_scalar(struct outline *o, const char *at);
-static void print_string(struct outline *o, const char **at);
-static void new_line(struct outline *o);
-
-/* A token at a time: brackets change the indent, commas end lines, quotes fall away. */
-void
-view_print_outline(const char *json, FILE *out)
+static int
+print_page(const char *text, FILE *out, struct err *e)
 {
-    struct outline o = { .out = out, .at_line_start = true };
+    struct json_tree tree;
+    int r = json_read(&tree, text, e);
 
-    for (const char *at = json; *at;) {
-        switch (*at) {
-        case '{':
-        case '[':
-            if (o.depth++ > 0)
-                new_line(&o);
-            at++;
-            break;
-        case '}':
-        case ']':
-            o.depth -= o.depth > 0;
-            new_line(&o);
-            at++;
-            break;
-        case ',':
-            new_line(&o);
-            at++;
-            break;
-        case ':':
-            fputs(": ", out);
-            at++;
-            break;
-        case ' ':
-        case '\n': at++; break;
-        default: at = print_scalar(&o, at);
-        }
-    }
-    new_line(&o);
-}
-
-static void
-new_line(struct outline *o)
-{
-    if (!o->at_line_start)
-        fputc('\n', o->out);
-    o->at_line_start = true;
-}
-
-static const char *
-print_scalar(struct outline *o, const char *at)
-{
-    if (o->at_line_start)
-        fprintf(o->out, "%*s", o->depth > 0 ? (int)(o->depth - 1) * 2 : 0, "");
-    o->at_line_start = false;
-    if (*at == '"') {
-        print_string(o, &at);
-        return at;
-    }
-    do
-        fputc(*at++, o->out);
-    while (*at && !strchr(",:]}{[\" \n", *at));
-    return at;
-}
-
-/* The text between the quotes; \" and \\ unescaped, other escapes as they are: they stand for what is unprintable. */
-static void
-print_string(struct outline *o, const char **at)
-{
-    const char *p = *at + 1;
-
-    for (; *p && *p != '"'; p++) {
-        if (*p == '\\' && (p[1] == '"' || p[1] == '\\' || p[1] == '/'))
-            p++;
-        else if (*p == '\\' && p[1])
-            fputc(*p++, o->out);
-        fputc(*p, o->out);
-    }
-    *at = *p ? p + 1 : p;
+    if (r < 0)
+        return err_wrap(e, r, "the agent's answer");
+    view_print_page(tree.root, out);
+    json_tree_free(&tree);
+    return 0;
 }

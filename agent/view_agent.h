@@ -8,11 +8,8 @@
 
 #include "sipcore/err.h"
 
-/* Ask the agent of the runtime directory `dir` and print its answer: as it came, with `as_json`, else as an outline for
+/* Ask the agent of the runtime directory `dir` and print its answer: as it came, with `as_json`, else as a page for
  * people. Waits at most two seconds. 0, or a negative errno and `e` set with what to do. */
 int view_print_agent(const char *dir, bool as_json, FILE *out, struct err *e);
-
-/* Print a JSON document as an indented outline, one member a line. Octets that are no JSON are printed as they are. */
-void view_print_outline(const char *json, FILE *out);
 
 #endif

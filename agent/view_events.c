@@ -93,22 +93,36 @@ when(char text[40], uint64_t time_ns)
     return text;
 }
 
+/* A header's value, when the message had it. */
+static void
+print_header(const struct printer *p, const char *name, const void *value, size_t octets)
+{
+    char text[128];
+
+    if (octets > 0)
+        fprintf(p->out, ", %s %s", name, log_escape(text, sizeof(text), value, octets));
+}
+
+static void
+print_status(const struct printer *p, const struct ring_event *event)
+{
+    fprintf(p->out, "%s %u to %s, CSeq %" PRIu32,
+            event->status.direction == SIPSTAT_OUT ? "sent" : "received", event->status.code,
+            method_of(p, event), event->status.cseq);
+    print_header(p, "To", event->to.data, event->to.length);
+    print_header(p, "From", event->from.data, event->from.length);
+    print_header(p, "Call-ID", event->call_id.data, event->call_id.length);
+    fputc('\n', p->out);
+}
+
 static void
 print_text(const struct printer *p, const struct ring_event *event)
 {
-    char time[40], to[128], from[128], call_id[128];
+    char time[40];
 
     fprintf(p->out, "%s %s ", when(time, event->record.time_ns), p->instance->name);
     switch (event->record.type) {
-    case LANE_EVENT_STATUS:
-        fprintf(
-            p->out, "%s %u to %s, CSeq %" PRIu32 ", To %s, From %s, Call-ID %s\n",
-            event->status.direction == SIPSTAT_OUT ? "sent" : "received", event->status.code,
-            method_of(p, event), event->status.cseq,
-            log_escape(to, sizeof(to), (const char *)event->to.data, event->to.length),
-            log_escape(from, sizeof(from), (const char *)event->from.data, event->from.length),
-            log_escape(call_id, sizeof(call_id), (const char *)event->call_id.data, event->call_id.length));
-        break;
+    case LANE_EVENT_STATUS: print_status(p, event); break;
     case LANE_EVENT_STATE:
         fprintf(p->out, "state %s, was %s\n", view_state_name(event->state.state),
                 view_state_name(event->state.previous));

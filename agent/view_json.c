@@ -52,6 +52,11 @@ put_instance(struct json *j, const struct view *v, const struct view_instance *i
 {
     json_object(j, NULL);
     json_string(j, "name", i->name);
+    if (i->is_denied) { /* nothing is known: zeros would look like counts */
+        json_bool(j, "permission_denied", true);
+        json_close(j);
+        return;
+    }
     json_string(j, "state", view_state_name(view_state(i)));
     json_number(j, "writers_alive", i->alive);
     json_number(j, "writers_dead", i->dead);

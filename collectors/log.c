@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 #define LINE_OCTETS 1024
-#define LIMIT_NS    1000000000ull
+#define MINUTE_NS   60000000000ull
+#define HOUR_NS     (60 * MINUTE_NS)
 
 static struct {
     const char *program;
@@ -76,6 +77,10 @@ collector_log_allow(struct collector_log_limit *limit, uint64_t now_ns, uint64_t
     }
     *held_back = limit->held_back;
     limit->held_back = 0;
-    limit->next_ns = now_ns + LIMIT_NS;
+    if (limit->wait_ns == 0 || now_ns - limit->next_ns >= HOUR_NS)
+        limit->wait_ns = MINUTE_NS;
+    else
+        limit->wait_ns = HOUR_NS;
+    limit->next_ns = now_ns + limit->wait_ns;
     return true;
 }

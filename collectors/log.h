@@ -22,9 +22,11 @@ void collector_log(enum collector_log_level level, const char *format, ...)
 /* True when a line of that level would be written. */
 bool collector_log_wants(enum collector_log_level level);
 
-/* Keeps what peers can trigger to one line a second. Zeroed: ready. */
+/* Keeps what peers can trigger to a line at once, the next not before a minute later, then one an hour. What was quiet
+ * for an hour when it might have been said starts anew. Zeroed: ready. */
 struct collector_log_limit {
     uint64_t next_ns; /* no line before this time */
+    uint64_t wait_ns; /* what was waited for it */
     uint64_t held_back;
 };
 

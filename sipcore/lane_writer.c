@@ -18,7 +18,8 @@
 #include "sipcore/lane_interest.h"
 #include "sipcore/sipstat.h"
 
-/* All attached writers of this process, for fork(). The lock is held while a lane is being made, too: a child must not inherit a descriptor of it, which would hold on to the lock. */
+/* All attached writers of this process, for fork(). The lock is held while a lane is being made, too: a
+ * child must not inherit a descriptor of it, which would hold on to the lock. */
 static pthread_mutex_t writers_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct lane_writer *writers;
 
@@ -229,9 +230,9 @@ lock_whole(int fd, struct err *e)
     return 0;
 }
 
-/* The mapping alone keeps the locked open file description, and so the lock, for as long as this process lives. There is
- * no descriptor afterwards that a stack which closes "all" descriptors could close, or confuse with one of its own; and a
- * forked child does not get the mapping, so it cannot keep its parent's lane alive. */
+/* The mapping alone keeps the locked open file description, and so the lock, for as long as this process
+ * lives. There is no descriptor afterwards that a stack which closes "all" descriptors could close, or confuse
+ * with one of its own; and a forked child does not get the mapping, so it cannot keep its parent's lane alive. */
 static int
 map(struct lane_writer *w, const struct lane_file *f, const struct lane_header *h, struct err *e)
 {

@@ -53,7 +53,8 @@ int lane_writer_open(struct lane_writer *w, const struct lane_writer_options *op
 /* Let go of the lane: the kernel drops the lock, and the agent retires the file. */
 void lane_writer_close(struct lane_writer *w);
 
-/* Whether the lane's file is still where readers find it: false when the runtime directory was wiped. Calls the system. */
+/* Whether the lane's file is still where readers find it: false when the runtime directory was wiped.
+ * Calls the system. */
 bool lane_writer_is_listed(const struct lane_writer *w);
 
 static inline bool

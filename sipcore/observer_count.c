@@ -14,7 +14,8 @@ static void begin_early(const struct observation *a, struct trans *x);
 
 /* ---- requests ------------------------------------------------------------------------------------------ */
 
-/* What an INVITE was answered is repeated, or acknowledged, for 64*T1 over any transport (timer H; RFC 6026's L and M). */
+/* What an INVITE was answered is repeated, or acknowledged, for 64*T1 over any transport (timer H; RFC
+ * 6026's L and M). */
 static enum trans_queue
 linger_queue(const struct trans *x, bool is_invite)
 {

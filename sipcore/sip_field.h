@@ -57,8 +57,8 @@ bool sip_list_next(struct span *rest, struct span *item);
 /* CSeq: a number below 2^31 and a method (RFC 3261 20.16, 8.1.1.5). */
 bool sip_cseq_parse(struct span value, uint32_t *number, struct span *method);
 
-/* True when an Authorization or Proxy-Authorization brings credentials. Digest without a response is none: IMS phones send
- * one to say who they are before they are asked (3GPP TS 24.229 5.1.1.2). */
+/* True when an Authorization or Proxy-Authorization brings credentials. Digest without a response is none:
+ * IMS phones send one to say who they are before they are asked (3GPP TS 24.229 5.1.1.2). */
 bool sip_credentials_are_given(struct span value);
 
 /* The scheme of a URI, as written; false when there is none (RFC 3986 3.1). */

@@ -104,7 +104,8 @@ enum sipstat_method {
  *   software   product and version, served as applVersion; NULL: none. Cut at 63 octets
  *   flags      SIPSTAT_SHARED_TRANSACTIONS, SIPSTAT_COLLECTOR
  *   max_transactions   most transactions observed at once, 0: 65536; 64 octets each, and
- *              memory is touched as it fills, a page at a time. Beyond it the oldest is forgotten, and counted as evicted. At most 16777216
+ *              memory is touched as it fills, a page at a time. Beyond it the oldest is forgotten, and
+ *              counted as evicted. At most 16777216
  *   ring_octets   size of the event ring, 0: 256 KiB; rounded up to a power of two, 16 KiB to 64 MiB */
 struct sipstat_options {
     size_t size;

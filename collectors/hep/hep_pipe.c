@@ -56,6 +56,7 @@ hep_pipe_reconfigure(struct hep_pipe *pipe, const struct config *config, struct 
     free((void *)(uintptr_t)pipe->key.data);
     pipe->routes = routes;
     pipe->key = key ? span_string(key) : span_of(NULL, 0);
+    memset(pipe->limits, 0, sizeof(pipe->limits));
     return 0;
 }
 
@@ -183,6 +184,17 @@ message_count(struct hep_pipe *pipe, const struct message *m, uint32_t instance,
     pipe->counters[is_counted ? HEP_COUNT_COUNTED : HEP_COUNT_NOT_COUNTED]++;
 }
 
+/* What to do about it, where the configuration can. */
+static const char *
+remedy(enum hep_result result)
+{
+    if (result == HEP_KEY_MISSING)
+        return "; set it at the mirror, or remove collectors.hep.auth_key";
+    if (result == HEP_KEY_WRONG)
+        return "; make collectors.hep.auth_key and the mirror's the same";
+    return "";
+}
+
 static void
 log_refused(struct hep_pipe *pipe, const struct hep_datagram *datagram, enum hep_result result)
 {
@@ -194,8 +206,9 @@ log_refused(struct hep_pipe *pipe, const struct hep_datagram *datagram, enum hep
         return;
     if (datagram->sender && hep_endpoint_from(&sender, datagram->sender))
         hep_endpoint_text(&sender, text, sizeof(text));
-    collector_log(COLLECTOR_WARNING, "HEP packet from %s refused: %s (%s; %" PRIu64 " more not logged)", text,
-                  hep_result_words(result), hep_result_name(result), held_back);
+    collector_log(COLLECTOR_WARNING,
+                  "HEP packet from %s refused: %s%s (%s; %" PRIu64 " more since the last line)", text,
+                  hep_result_words(result), remedy(result), hep_result_name(result), held_back);
 }
 
 static void
@@ -208,8 +221,9 @@ log_unrouted(struct hep_pipe *pipe, const struct message *m)
         return;
     collector_log(
         COLLECTOR_WARNING,
-        "SIP message from %s to %s, IP protocol %u, not counted: neither is a local address of an instance "
-        "in the configuration (unrouted; %" PRIu64 " more not logged)",
+        "SIP message from %s to %s, IP protocol %u, not counted: neither is a local address of an instance; "
+        "add the one that is an instance's to local of that instance (unrouted; %" PRIu64
+        " more since the last line)",
         hep_endpoint_text(&m->packet.source, source, sizeof(source)),
         hep_endpoint_text(&m->packet.destination, destination, sizeof(destination)), m->packet.ip_protocol,
         held_back);

@@ -55,13 +55,15 @@ struct hep_pipe {
 /* About 200 KiB; zeroed by init. 0 or -ENOMEM; then nothing is left to undo. `config` is not kept. */
 int hep_pipe_init(struct hep_pipe *pipe, const struct config *config, struct hep_sink sink, struct err *e);
 
-/* Take routes and key of another configuration: all, or with -ENOMEM nothing. */
+/* Take routes and key of another configuration: all, or with -ENOMEM nothing. What is refused by them is logged at
+ * once again. */
 int hep_pipe_reconfigure(struct hep_pipe *pipe, const struct config *config, struct err *e);
 
 /* Free what init made. After a failed init: not needed. */
 void hep_pipe_fini(struct hep_pipe *pipe);
 
-/* Handle one datagram, whatever it contains. Refusals are counted, and logged once a second each. */
+/* Handle one datagram, whatever it contains. Refusals are counted, and each reason is logged at once, after
+ * a minute, then hourly. */
 void hep_pipe_datagram(struct hep_pipe *pipe, const struct hep_datagram *datagram);
 
 #endif

@@ -27,7 +27,7 @@ struct hep_routes {
 enum hep_match {
     HEP_MATCH_NONE,
     HEP_MATCH_HOST, /* a stream, and the host is one instance's but not the port: a connection it opened */
-    HEP_MATCH_ANY, /* the port of a local address without a host, "udp:*:5060" */
+    HEP_MATCH_ANY,  /* the port of a local address without a host, "udp:*:5060" */
     HEP_MATCH_EXACT
 };
 

@@ -42,6 +42,8 @@ struct hep_server {
     struct hep_pipe pipe;
 };
 
+static int load(const struct hep_options *options, struct config **out, struct err *e);
+static void log_lines(char *text);
 static int server_start(struct hep_server *s, struct err *e);
 static int server_signals(struct hep_server *s, struct err *e);
 static int server_watch(struct hep_server *s, int fd, struct err *e);
@@ -66,7 +68,7 @@ static uint64_t clock_ns(clockid_t clock);
 int
 hep_server_load(const struct hep_options *options, struct config **out, struct err *e)
 {
-    int code = config_load(options->config_file, out, stderr, e);
+    int code = load(options, out, e);
     struct config *config = *out;
 
     if (code != 0)
@@ -89,6 +91,34 @@ hep_server_load(const struct hep_options *options, struct config **out, struct e
                                          : "nowhere to listen: set collectors.hep.listen, or use --listen");
     config_free(config);
     return code;
+}
+
+/* A person who asks gets the complaints as they are, with the lines they are about; the log gets each as an error, so
+ * that it has its priority in the journal. */
+static int
+load(const struct hep_options *options, struct config **out, struct err *e)
+{
+    char *complaints = NULL;
+    size_t octets;
+    FILE *stream = NULL;
+    int code;
+
+    if (!options->only_check && !isatty(STDERR_FILENO))
+        stream = open_memstream(&complaints, &octets);
+    code = config_load(options->config_file, out, stream ? stream : stderr, e);
+    if (stream && fclose(stream) == 0 && complaints)
+        log_lines(complaints);
+    free(complaints);
+    return code;
+}
+
+static void
+log_lines(char *text)
+{
+    char *rest, *line = strtok_r(text, "\n", &rest);
+
+    for (; line; line = strtok_r(NULL, "\n", &rest))
+        collector_log(COLLECTOR_ERROR, "%s", line);
 }
 
 int

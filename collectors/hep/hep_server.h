@@ -6,8 +6,9 @@
 #include "collectors/hep/hep_options.h"
 #include "sipcore/err.h"
 
-/* Load the configuration and say what is wrong with it on standard error, also what only concerns this
- * program. 0 and *out owned by the caller, or a negative errno. */
+/* Load the configuration and say what is wrong with it, also what only concerns this program: on a
+ * terminal or with --check as it is, else each complaint as an error of the log. 0 and *out owned by the
+ * caller, or a negative errno. */
 int hep_server_load(const struct hep_options *options, struct config **out, struct err *e);
 
 /* Run until SIGTERM or SIGINT, which then end in 0; SIGHUP reloads. Takes `config`. A negative errno and

@@ -8,7 +8,7 @@
 #include "collectors/log.h"
 
 /* As sipstat-hep(8) says. */
-enum { EXIT_GOOD = 0, EXIT_CANNOT = 1, EXIT_USAGE = 2 };
+enum { EXIT_GOOD = 0, EXIT_CANNOT = 1, EXIT_USAGE = 2, EXIT_BAD_CONFIG = 3 };
 
 static int check(const struct hep_options *options);
 static int run(const struct hep_options *options);
@@ -44,7 +44,7 @@ check(const struct hep_options *options)
 
     if (hep_server_load(options, &config, &e) != 0) {
         collector_log(COLLECTOR_ERROR, "%s", e.text);
-        return EXIT_CANNOT;
+        return EXIT_BAD_CONFIG;
     }
     config_free(config);
     return EXIT_GOOD;
@@ -57,7 +57,11 @@ run(const struct hep_options *options)
     struct err e = { "" };
 
     raise_descriptor_limit();
-    if (hep_server_load(options, &config, &e) != 0 || hep_server_run(options, config, &e) != 0) {
+    if (hep_server_load(options, &config, &e) != 0) {
+        collector_log(COLLECTOR_ERROR, "%s", e.text);
+        return EXIT_BAD_CONFIG;
+    }
+    if (hep_server_run(options, config, &e) != 0) {
         collector_log(COLLECTOR_ERROR, "%s", e.text);
         return EXIT_CANNOT;
     }

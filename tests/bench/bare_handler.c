@@ -24,7 +24,8 @@ static const oid method[METHOD_OCTETS] = { 'I', 'N', 'V', 'I', 'T', 'E' };
 static unsigned long rows;
 static volatile sig_atomic_t stopped;
 
-/* The number of the first row at or after `index`, with `after` past it. Well-formed indexes or none: what a walk asks. */
+/* The number of the first row at or after `index`, with `after` past it. Well-formed indexes or none: what
+ * a walk asks. */
 static unsigned long
 row_at(const oid *index, size_t length, int after)
 {

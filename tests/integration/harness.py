@@ -285,11 +285,6 @@ class Site:
         """snmptable's text."""
         return self._snmp("snmptable", self.by_name() + ["-Ci", "-Cb", "-Cw", "96"], [name]).stdout
 
-    def sipstat_json(self):
-        done = subprocess.run([sipstat(), "--json"], env=self.env, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, check=True, text=True, timeout=20)
-        return done.stdout
-
 
 def parse_named(line):
     match = re.match(r"([A-Za-z]\w*)((?:\[[^\]]*\])*)(?:\.0)? = (.*)$", line)

@@ -105,10 +105,10 @@ def check_command_line(site, report):
     report.equal("--check of a good configuration ends with 0", 0,
                  run("-f", good, "--check", "--listen", "udp:*:0").returncode)
     checked = run("-f", bad, "--check", "--listen", "udp:*:0")
-    report.check("--check of a bad one ends with 1 and says where",
-                 checked.returncode == 1 and re.search(r"bad\.yaml:2:\d+: instances\[0\]\.appl_index: expected", checked.stdout),
+    report.check("--check of a bad one ends with 3 and says where",
+                 checked.returncode == 3 and re.search(r"bad\.yaml:2:\d+: instances\[0\]\.appl_index: expected", checked.stdout),
                  checked.stdout)
-    report.check("nowhere to listen is an error", run("-f", good).returncode == 1)
+    report.check("nowhere to listen is an error", run("-f", good).returncode == 3)
 
 
 def check_counting(site, report):

@@ -52,7 +52,7 @@ def stopped(site, report, gang, snmpd):
         took, status, text = sipstat(site)
         report.check("sipstat answers in %.2f s" % took, status == 0 and took < 2 and "stopped" in text, text)
         took, status, text = sipstat(site, "--agent")
-        held = re.search(r"in_master_s: (\d+(?:\.\d+)?)", text)
+        held = re.search(r"in a call to snmpd for (\d+(?:\.\d+)?) s", text)
         report.check("sipstat --agent says for how long the AgentX thread is held: %s" % (held and held.group(0)),
                      status == 0 and held and 1 < float(held.group(1)) <= STOPPED_S + 1, text)
         time.sleep(max(0, began + STOPPED_S - time.monotonic()))

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/core.h"
@@ -45,6 +46,8 @@ start(struct core **out, struct err *e)
         config_free(config);
     return code;
 }
+
+static int connect_status(void);
 
 static const char edge[] = "  - {name: edge, appl_index: 1, roles: [proxy_server], description: first}\n";
 static const char edge_and_core[] =
@@ -300,6 +303,63 @@ Test(core, loses_nothing_when_the_runtime_directory_is_wiped)
     cr_assert(comes_true(has_counted, 10));
 }
 
+Test(core, goes_on_where_it_was_when_it_is_restarted_after_a_wipe)
+{
+    char command[PATH_MAX + 64];
+    struct lane_writer live;
+    struct err e = { "" };
+
+    open_writer(&live, "edge");
+    count(&live, 7);
+    cr_assert(comes_true(has_counted, 7));
+    snprintf(command, sizeof(command), "rm -rf '%s' 2>/dev/null", runtime);
+    for (unsigned attempt = 0; system(command) != 0; attempt++)
+        cr_assert(lt(uint, attempt, 20), "the agent makes directories again before they are all gone");
+    count(&live, 2);
+    core_stop(core);
+    for (unsigned starts = 0; starts < 2; starts++) {
+        cr_assert(eq(int, start(&core, &e), 0), "%s", e.text);
+        cr_assert(comes_true(has_counted, 9));
+        core_stop(core);
+    }
+    cr_assert(eq(int, start(&core, &e), 0), "%s", e.text);
+    lane_writer_close(&live);
+}
+
+Test(core, keeps_a_second_agent_out_after_a_wipe)
+{
+    struct core *second = NULL;
+    struct err e = { "" };
+    char path[PATH_MAX + 32];
+
+    snprintf(path, sizeof(path), "%s/agent.lock", runtime);
+    cr_assert(eq(int, unlink(path), 0));
+    for (unsigned waited = 0; access(path, F_OK) < 0 && waited < PATIENCE_MS; waited += 50)
+        poll(NULL, 0, 50);
+    poll(NULL, 0, 50);
+    cr_assert(eq(int, start(&second, &e), -EBUSY));
+}
+
+Test(core, ends_when_another_agent_took_its_directory)
+{
+    struct pollfd stop = { .fd = core_stop_fd(core), .events = POLLIN };
+    struct core *second = NULL;
+    struct err e = { "" };
+    char path[PATH_MAX + 32];
+
+    log_init("test", LOG_LEVEL_ERROR, true); /* its error is no news */
+    snprintf(path, sizeof(path), "%s/agent.lock", runtime);
+    for (unsigned attempt = 0; attempt < 20 && !second; attempt++) {
+        unlink(path);
+        start(&second, &e);
+    }
+    cr_assert(second != NULL);
+    cr_assert(eq(int, poll(&stop, 1, PATIENCE_MS), 1));
+    core_stop(core);
+    core = second;
+    cr_assert(ge(int, connect_status(), 0), "the other's socket is left alone");
+}
+
 /* ---- the status socket ------------------------------------------------------------------------------------------ */
 
 static int
@@ -344,7 +404,24 @@ Test(core, tells_its_state_to_who_connects)
     cr_assert(strstr(text, "\"reason\":\"no \\\"snmpd\\\"\"") != NULL, "%s", text);
     cr_assert(strstr(text, "\"name\":\"edge\",\"appl_index\":1,\"status\":\"up\"") != NULL, "%s", text);
     cr_assert(strstr(text, "\"writers\":1") != NULL, "%s", text);
+    cr_assert(strstr(text, "\"counters\":{\"in_requests\":0,\"out_requests\":0,") != NULL, "%s", text);
     lane_writer_close(&w);
+}
+
+Test(core, tells_what_writers_counted_that_are_dead)
+{
+    static char text[1 << 16];
+    struct lane_writer dead, live;
+
+    open_writer(&dead, "edge");
+    open_writer(&live, "edge");
+    count(&dead, 5);
+    count(&live, 2);
+    lane_writer_close(&dead);
+    cr_assert(comes_true(has_counted, 7));
+    cr_assert(gt(sz, read_all(connect_status(), text, sizeof(text)), 0));
+    cr_assert(strstr(text, "\"counters\":{\"in_requests\":7,") != NULL, "%s", text);
+    lane_writer_close(&live);
 }
 
 Test(core, is_not_held_up_by_who_connects_and_does_not_read)
@@ -376,6 +453,37 @@ Test(core, tells_the_other_thread_of_a_signal_to_end)
     kill(getpid(), SIGTERM);
     cr_assert(eq(int, poll(&stop, 1, PATIENCE_MS), 1));
     cr_assert(eq(int, poll(&stop, 1, 0), 1), "and stays readable");
+}
+
+/* The fixture's agent, in a child whose other thread does not come. */
+static int
+ends_without_the_other_thread(void)
+{
+    struct err e = { "" };
+    uint64_t before = core_now_ns();
+
+    snprintf(runtime, sizeof(runtime), "%s/held", dir);
+    write_config(edge);
+    if (start(&core, &e) < 0)
+        return false;
+    core_request_stop(core);
+    while (core_now_ns() - before < PATIENCE_MS * UINT64_C(1000000))
+        poll(NULL, 0, PATIENCE_MS);
+    return false;
+}
+
+Test(core, ends_the_process_when_the_other_thread_is_held)
+{
+    uint64_t before = core_now_ns();
+    int status = -1;
+    pid_t pid = fork();
+
+    if (pid == 0)
+        _exit(ends_without_the_other_thread() ? 0 : 1);
+    cr_assert(eq(int, (int)waitpid(pid, &status, 0), (int)pid));
+    cr_assert(eq(int, status, 0));
+    cr_assert(ge(u64, core_now_ns() - before, UINT64_C(900000000)));
+    cr_assert(lt(u64, core_now_ns() - before, UINT64_C(6000000000)));
 }
 
 Test(core, answers_from_the_last_snapshot_after_the_end)

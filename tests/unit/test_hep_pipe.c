@@ -175,7 +175,9 @@ Test(hep_pipe, every_counter_has_a_name_of_its_own)
 
 /* ---- the log ---- */
 
-Test(collector_log, what_peers_trigger_is_said_once_a_second)
+#define MINUTE (60 * SECOND)
+
+Test(collector_log, what_peers_trigger_is_said_at_once_after_a_minute_then_hourly)
 {
     struct collector_log_limit limit = { 0 };
     uint64_t held_back = 99;
@@ -183,7 +185,32 @@ Test(collector_log, what_peers_trigger_is_said_once_a_second)
     cr_assert(collector_log_allow(&limit, 5 * SECOND, &held_back));
     cr_assert(eq(u64, held_back, 0));
     cr_assert(not(collector_log_allow(&limit, 5 * SECOND, &held_back)));
-    cr_assert(not(collector_log_allow(&limit, 6 * SECOND - 1, &held_back)));
-    cr_assert(collector_log_allow(&limit, 6 * SECOND, &held_back));
+    cr_assert(not(collector_log_allow(&limit, 65 * SECOND - 1, &held_back)));
+    cr_assert(collector_log_allow(&limit, 65 * SECOND, &held_back));
     cr_assert(eq(u64, held_back, 2));
+    cr_assert(not(collector_log_allow(&limit, 65 * SECOND + 60 * MINUTE - 1, &held_back)));
+    cr_assert(collector_log_allow(&limit, 65 * SECOND + 60 * MINUTE, &held_back));
+    cr_assert(eq(u64, held_back, 1));
+}
+
+Test(collector_log, what_was_quiet_for_long_starts_anew)
+{
+    struct collector_log_limit limit = { 0 };
+    uint64_t held_back;
+
+    cr_assert(collector_log_allow(&limit, SECOND, &held_back));
+    cr_assert(collector_log_allow(&limit, 5 * 60 * MINUTE, &held_back));
+    cr_assert(collector_log_allow(&limit, 5 * 60 * MINUTE + MINUTE, &held_back));
+}
+
+Test(hep_pipe, a_reload_lets_refusals_be_logged_at_once)
+{
+    struct err e;
+
+    ADD("edge", "udp:192.0.2.10:5060");
+    start();
+    deliver(span_string("nonsense"));
+    cr_assert(gt(u64, pipe_.limits[HEP_COUNT_OF_RESULT(HEP_BAD_MAGIC)].next_ns, 0));
+    cr_assert(eq(int, hep_pipe_reconfigure(&pipe_, &config, &e), 0));
+    cr_assert(eq(u64, pipe_.limits[HEP_COUNT_OF_RESULT(HEP_BAD_MAGIC)].next_ns, 0));
 }

@@ -379,6 +379,40 @@ Test(instance, keeps_the_difference_of_shared_transactions_while_a_lane_lives)
     cr_assert(eq(u64, fixture_counter(&f, 0, LANE_TRANS_BEGUN), 11));
 }
 
+Test(instance, drops_the_difference_of_shared_transactions_beside_a_collector)
+{
+    struct lane_writer worker, collector;
+
+    fixture_writer(&f, &worker, "edge", LANE_SHARED_TRANSACTIONS);
+    fixture_writer(&f, &collector, "edge", LANE_COLLECTOR);
+    transactions(&worker, 10, 2);
+    fixture_tick(&f);
+    cr_assert(eq(u64, open_transactions(), 8));
+    lane_writer_close(&worker);
+    fixture_tick(&f);
+    cr_assert(eq(u64, open_transactions(), 0));
+    lane_writer_close(&collector);
+}
+
+Test(instance, does_not_let_a_writer_that_only_ended_eat_the_transactions_of_others)
+{
+    struct lane_writer a, b, alone;
+
+    fixture_writer(&f, &a, "edge", LANE_SHARED_TRANSACTIONS);
+    fixture_writer(&f, &b, "edge", LANE_SHARED_TRANSACTIONS);
+    fixture_writer(&f, &alone, "edge", 0);
+    transactions(&a, 10, 2);
+    transactions(&alone, 1, 5);
+    fixture_tick(&f);
+    lane_writer_close(&alone);
+    fixture_tick(&f);
+    cr_assert(eq(u64, open_transactions(), 8));
+    lane_writer_close(&a);
+    fixture_tick(&f);
+    cr_assert(eq(u64, open_transactions(), 8));
+    lane_writer_close(&b);
+}
+
 /* ---- the store is wiped, or full -------------------------------------------------------------------------------- */
 
 Test(instance, puts_what_it_holds_into_a_new_store)

@@ -138,6 +138,27 @@ Test(oper_state, is_down_though_a_collector_heard_sip_before_the_writers_died)
     cr_assert(eq(u32, decide(), OPER_UP), "SIP after the death");
 }
 
+Test(oper_state, is_unknown_when_a_collector_goes_quiet_that_heard_sip_after_the_writers_died)
+{
+    writers(1, 990 * SECOND);
+    decide();
+    writers(0, 0);
+    evidence.collectors = 1;
+    evidence.now_ns += SECOND;
+    cr_assert(eq(u32, decide(), OPER_DOWN));
+    evidence.now_ns += SECOND;
+    oper_state_heard(&s, 1, 0, true, evidence.now_ns);
+    cr_assert(eq(u32, decide(), OPER_UP));
+    evidence.now_ns += 61 * SECOND;
+    cr_assert(eq(u32, decide(), OPER_UNKNOWN));
+    evidence.collectors = 0;
+    cr_assert(eq(u32, decide(), OPER_UNKNOWN));
+    writers(1, 1063 * SECOND);
+    decide();
+    writers(0, 0);
+    cr_assert(eq(u32, decide(), OPER_DOWN), "new writers, and they died");
+}
+
 Test(oper_state, stays_unknown_when_a_collector_dies)
 {
     evidence.collectors = 1;
