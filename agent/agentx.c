@@ -41,6 +41,7 @@ static struct {
     struct core *core;
     const struct agentx_options *options;
     struct agentx_report report;
+    enum agentx_state reported_state;
     struct registration *registrations;
     size_t refusals;    /* messages of refusal since the last look */
     bool was_accepting; /* the master took connections when it was last tried */
@@ -190,6 +191,9 @@ turn(netsnmp_large_fd_set *fds)
 static void
 report(void)
 {
+    if (self.report.since_ns == 0 || self.report.state != self.reported_state)
+        self.report.since_ns = core_now_ns();
+    self.reported_state = self.report.state;
     agentx_answer_count(&self.report.requests, &self.report.last_request_ns);
     core_report_agentx(self.core, &self.report);
 }

@@ -46,7 +46,8 @@ enum agentx_state { AGENTX_STARTING, AGENTX_CONNECTED, AGENTX_DISCONNECTED };
 
 struct agentx_report {
     enum agentx_state state;
-    char reason[256]; /* why not connected, and the remedy; "" while connected */
+    uint64_t since_ns; /* in this state, CLOCK_MONOTONIC */
+    char reason[256];  /* why not connected, and the remedy; "" while connected */
     uint64_t connects, disconnects;
     uint64_t requests;              /* varbinds answered */
     uint64_t registrations_refused; /* by the master, see its log for why */

@@ -86,6 +86,7 @@ write_agentx(const struct core *c, struct json *j, uint64_t now_ns)
     pthread_mutex_unlock((pthread_mutex_t *)&c->mutex);
     json_object(j, "agentx");
     json_string(j, "state", states[r.state]);
+    write_age(j, "for_s", r.since_ns, now_ns);
     json_string(j, "reason", r.reason);
     json_number(j, "connects", r.connects);
     json_number(j, "disconnects", r.disconnects);
