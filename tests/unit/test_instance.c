@@ -535,8 +535,10 @@ Test(instance, keeps_a_dead_lane_until_the_store_has_room_for_it)
 {
     int result = sandbox_run(waits_for_room);
 
-    if (result == SANDBOX_SKIP)
+    if (result == SANDBOX_SKIP) {
+        close_one(); /* a test that is skipped is not cleaned up after */
         cr_skip("cannot mount a small tmpfs here");
+    }
     cr_assert(eq(int, result, true));
 }
 

@@ -341,8 +341,10 @@ Test(store, says_that_the_file_system_is_full_and_keeps_what_it_has)
 {
     int result = sandbox_run(fills_up);
 
-    if (result == SANDBOX_SKIP)
+    if (result == SANDBOX_SKIP) {
+        end(); /* a test that is skipped is not cleaned up after */
         cr_skip("cannot mount a small tmpfs here");
+    }
     cr_assert(eq(int, result, true));
 }
 

@@ -267,8 +267,10 @@ Test(wipe, says_what_to_do_about_a_lock_of_another_user)
 {
     int result = sandbox_run(says_what_to_do_about_the_lock);
 
-    if (result == SANDBOX_SKIP)
+    if (result == SANDBOX_SKIP) {
+        close_one(); /* a test that is skipped is not cleaned up after */
         cr_skip("cannot refuse system calls here");
+    }
     cr_assert(eq(int, result, true));
 }
 
