@@ -18,21 +18,39 @@
 #include <string.h>
 
 #include "agent/agentx_answer.h"
+#include "agent/agentx_notify.h"
 #include "agent/agentx_probe.h"
+#include "agent/agentx_set.h"
 #include "agent/log.h"
 #include "mib/mib.h"
 
 enum {
-    MASTER_TIMEOUT_US = 1000000, /* how long one exchange with the master may take ... */
-    MASTER_RETRIES = 0,          /* ... and how often it is tried again before the session is given up */
+    /* How long the master may take to answer before its session is given up. Long, since a new session would not help
+     * a master that is stalled, and one that waits for a sink of SNMPv3 informs does so for 6 s each time. Nothing is
+     * sent twice meanwhile: it would get both, and a Register that comes again is refused as a duplicate. */
+    MASTER_PATIENCE_S = 20,
+    ANSWER_TIMEOUT_US = 1000000, /* how long the master waits for us: told when the session is opened */
     FIRST_PROBE_MS = 1000        /* how soon after the start we say that there is no master */
 };
 
-/* One registration per table: many more slow every lookup down. */
 struct registration {
-    const struct mib_table *table;
+    struct agentx_root root;
     netsnmp_handler_registration *handle;
     bool refused; /* the master would not have it: tried again by itself */
+};
+
+/* In the order of their numbers below mib-2, as mib_tables is. */
+static const struct agentx_root roots[] = {
+    { .module = "NETWORK-SERVICES-MIB", .number = 27 },
+    { .module = "SIP-COMMON-MIB", .number = 149 },
+    { .module = "SIP-UA-MIB", .number = 150 },
+    { .module = "SIP-SERVER-MIB", .number = 151 },
+};
+
+enum {
+    ROOTS = sizeof(roots) / sizeof(roots[0]),
+    ROOT_NUMBER_AT = 6, /* where the number stands in an OID */
+    ROOT_LENGTH = 8
 };
 
 /* All state of this thread. Callbacks of net-snmp carry no pointer of ours (it frees what it is given), and the library
@@ -42,21 +60,24 @@ static struct {
     const struct agentx_options *options;
     struct agentx_report report;
     enum agentx_state reported_state;
-    struct registration *registrations;
-    size_t refusals;    /* messages of refusal since the last look */
-    bool was_accepting; /* the master took connections when it was last tried */
+    struct registration registrations[ROOTS];
+    struct registration *registering; /* about which the library speaks to the master */
+    bool was_accepting;               /* the master took connections when it was last tried */
     bool stop;
 } self;
 
 static void configure_library(void);
 static int set_up_callbacks(struct err *e);
-static int register_tables(struct err *e);
-static netsnmp_handler_registration *register_table(const struct mib_table *table);
+static int register_roots(struct err *e);
+static void find_tables(struct agentx_root *root);
+static netsnmp_handler_registration *register_root(const struct agentx_root *root);
 static void turn(netsnmp_large_fd_set *fds);
 static void report(void);
 static void stop_readable(int fd, void *unused);
 static void watch(unsigned id, void *unused);
 static void retry_refused(void);
+static void register_again(const struct registration *r);
+static int on_register(int major, int minor, void *parameters, void *client);
 static int on_up(int major, int minor, void *server, void *client);
 static int on_down(int major, int minor, void *server, void *client);
 static int on_log(int major, int minor, void *message, void *client);
@@ -70,13 +91,19 @@ agentx_run(struct core *core, const struct agentx_options *options, struct err *
     self.core = core;
     self.options = options;
     agentx_answer_init(core, options->runtime_dir);
+    agentx_set_init(core);
     configure_library();
     r = set_up_callbacks(e);
     if (r == 0)
-        r = register_tables(e);
+        r = agentx_notify_init(core, e);
+    if (r == 0)
+        r = register_roots(e);
     if (r < 0)
         return r;
+    self.report.turn_started_ns = core_now_ns();
+    report();
     init_snmp("sipmibd"); /* connects, or begins to try */
+    self.report.turn_started_ns = 0;
     report();
 
     netsnmp_large_fd_set_init(&fds, FD_SETSIZE);
@@ -84,9 +111,10 @@ agentx_run(struct core *core, const struct agentx_options *options, struct err *
         turn(&fds);
     netsnmp_large_fd_set_cleanup(&fds);
 
-    agentx_answer_release();
+    agentx_set_abandon();
+    agentx_notify_down();
+    agentx_answer_fini();
     snmp_shutdown("sipmibd");
-    free(self.registrations);
     return 0;
 }
 
@@ -117,10 +145,12 @@ set_up_callbacks(struct err *e)
     /* init_agent() sets its own defaults, so these come after it. */
     netsnmp_ds_set_int(NETSNMP_DS_APPLICATION_ID, NETSNMP_DS_AGENT_AGENTX_PING_INTERVAL,
                        (int)self.options->ping_interval_s);
-    netsnmp_ds_set_int(NETSNMP_DS_APPLICATION_ID, NETSNMP_DS_AGENT_AGENTX_TIMEOUT, MASTER_TIMEOUT_US);
-    netsnmp_ds_set_int(NETSNMP_DS_APPLICATION_ID, NETSNMP_DS_AGENT_AGENTX_RETRIES, MASTER_RETRIES);
+    netsnmp_ds_set_int(NETSNMP_DS_APPLICATION_ID, NETSNMP_DS_AGENT_AGENTX_TIMEOUT, ANSWER_TIMEOUT_US);
+    netsnmp_ds_set_int(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_TIMEOUT, MASTER_PATIENCE_S);
+    netsnmp_ds_set_int(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_RETRIES, 0);
     snmp_register_callback(SNMP_CALLBACK_APPLICATION, SNMPD_CALLBACK_INDEX_START, on_up, NULL);
     snmp_register_callback(SNMP_CALLBACK_APPLICATION, SNMPD_CALLBACK_INDEX_STOP, on_down, NULL);
+    snmp_register_callback(SNMP_CALLBACK_APPLICATION, SNMPD_CALLBACK_REGISTER_OID, on_register, NULL);
 
     if (register_readfd(core_stop_fd(self.core), stop_readable, NULL) != 0)
         return err_set(e, -EIO, "net-snmp: cannot watch the stop descriptor");
@@ -130,33 +160,44 @@ set_up_callbacks(struct err *e)
 }
 
 static int
-register_tables(struct err *e)
+register_roots(struct err *e)
 {
-    self.registrations = calloc(mib_n_tables, sizeof(*self.registrations));
-    if (!self.registrations)
-        return err_set(e, -ENOMEM, "no memory for %zu table registrations", mib_n_tables);
-    for (size_t i = 0; i < mib_n_tables; i++) {
-        self.registrations[i].table = mib_tables[i];
-        self.registrations[i].handle = register_table(mib_tables[i]);
-        if (!self.registrations[i].handle)
-            return err_set(e, -EIO, "net-snmp: cannot register %s", mib_tables[i]->name);
+    for (size_t i = 0; i < ROOTS; i++) {
+        struct registration *r = &self.registrations[i];
+
+        r->root = roots[i];
+        find_tables(&r->root);
+        r->handle = register_root(&r->root);
+        if (!r->handle)
+            return err_set(e, -EIO, "net-snmp: cannot register %s", r->root.module);
     }
     return 0;
 }
 
-static netsnmp_handler_registration *
-register_table(const struct mib_table *table)
+static void
+find_tables(struct agentx_root *root)
 {
-    netsnmp_handler_registration *handle;
-    oid name[MIB_OID_MAX];
+    root->tables = mib_tables;
+    root->n_tables = 0;
+    for (size_t t = 0; t < mib_n_tables; t++) {
+        if (mib_tables[t]->oid[ROOT_NUMBER_AT] < root->number)
+            root->tables++;
+        else if (mib_tables[t]->oid[ROOT_NUMBER_AT] == root->number)
+            root->n_tables++;
+    }
+}
 
-    for (size_t i = 0; i < table->oid_len; i++)
-        name[i] = table->oid[i];
-    handle = netsnmp_create_handler_registration(table->name, agentx_answer, name, table->oid_len,
-                                                 HANDLER_CAN_RONLY);
+/* All can be written, as far as the library knows: which object refuses, and how, is for mib_set_check() to say. */
+static netsnmp_handler_registration *
+register_root(const struct agentx_root *root)
+{
+    const oid name[ROOT_LENGTH] = { 1, 3, 6, 1, 2, 1, root->number, 1 };
+    netsnmp_handler_registration *handle = netsnmp_create_handler_registration(
+        root->module, agentx_answer, name, ROOT_LENGTH, HANDLER_CAN_RWRITE);
+
     if (!handle)
         return NULL;
-    handle->handler->myvoid = (void *)(uintptr_t)table; /* const in our hands, only read in agentx_answer() */
+    handle->handler->myvoid = (void *)(uintptr_t)root; /* const in our hands, only read in agentx_answer() */
     if (netsnmp_register_handler(handle) != MIB_REGISTERED_OK)
         return NULL;
     return handle;
@@ -184,6 +225,8 @@ turn(netsnmp_large_fd_set *fds)
     }
     run_alarms();
     netsnmp_check_outstanding_agent_requests();
+    agentx_notify_send();
+    agentx_answer_rest();
     self.report.turn_started_ns = 0;
     report();
 }
@@ -195,6 +238,7 @@ report(void)
         self.report.since_ns = core_now_ns();
     self.reported_state = self.report.state;
     agentx_answer_count(&self.report.requests, &self.report.last_request_ns);
+    agentx_notify_count(&self.report.notices_sent, &self.report.notices_repeated);
     core_report_agentx(self.core, &self.report);
 }
 
@@ -216,8 +260,7 @@ watch(unsigned id, void *unused)
     (void)id;
     (void)unused;
     if (self.report.state == AGENTX_CONNECTED) {
-        if (self.refusals > 0)
-            retry_refused();
+        retry_refused();
         return;
     }
     self.report.state = AGENTX_DISCONNECTED;
@@ -229,36 +272,63 @@ watch(unsigned id, void *unused)
     report();
 }
 
-/* A registration that the master refuses still "succeeds" here; only the log told. Which one it was is learnt by
- * registering each again on its own. */
+/* A registration that the master refuses still "succeeds" here, and the library leaves it at that. */
 static void
 retry_refused(void)
 {
-    bool first_look = true;
-    size_t refused = 0;
+    size_t was_refused = 0, refused = 0;
 
-    for (size_t i = 0; i < mib_n_tables; i++)
-        first_look = first_look && !self.registrations[i].refused;
-    for (size_t i = 0; i < mib_n_tables; i++) {
+    for (size_t i = 0; i < ROOTS; i++) {
         struct registration *r = &self.registrations[i];
 
-        if (!first_look && !r->refused)
+        if (!r->refused)
             continue;
-        if (r->handle)
-            netsnmp_unregister_handler(r->handle);
-        self.refusals = 0;
-        r->handle = register_table(r->table);
-        r->refused = self.refusals > 0 || !r->handle;
+        was_refused++;
+        register_again(r);
         refused += r->refused;
         if (r->refused)
-            snprintf(self.report.reason, sizeof(self.report.reason),
-                     "the master refuses %s: another subagent or module serves it; find it and switch it off",
-                     r->table->name);
+            snprintf(
+                self.report.reason, sizeof(self.report.reason),
+                "the master refuses %s (1.3.6.1.2.1.%u.1): another subagent or module serves it; find it and "
+                "switch it off",
+                r->root.module, r->root.number);
     }
-    self.refusals = refused;
-    if (refused == 0)
+    if (was_refused > 0 && refused == 0)
         self.report.reason[0] = '\0';
     report();
+}
+
+/* A Register alone. The library's way, to unregister first, would take it from its owner: net-snmp's master does not
+ * look whose it is. */
+static void
+register_again(const struct registration *r)
+{
+    struct register_parameters parameters = {
+        .name = r->handle->rootoid,
+        .namelen = r->handle->rootoid_len,
+        .priority = DEFAULT_MIB_PRIORITY,
+        .reginfo = r->handle,
+    };
+
+    snmp_call_callbacks(SNMP_CALLBACK_APPLICATION, SNMPD_CALLBACK_REGISTER_OID, &parameters);
+}
+
+/* Called before the library's own, which sends the Register: so that on_log() knows which one was refused. */
+static int
+on_register(int major, int minor, void *parameters, void *client)
+{
+    const struct register_parameters *p = parameters;
+
+    (void)major;
+    (void)minor;
+    (void)client;
+    self.registering = NULL;
+    for (size_t i = 0; i < ROOTS; i++)
+        if (p->reginfo && p->reginfo == self.registrations[i].handle)
+            self.registering = &self.registrations[i];
+    if (self.registering)
+        self.registering->refused = false;
+    return SNMPERR_SUCCESS;
 }
 
 static int
@@ -266,15 +336,13 @@ on_up(int major, int minor, void *server, void *client)
 {
     (void)major;
     (void)minor;
-    (void)server;
     (void)client;
+    agentx_notify_up(server); /* the session, a netsnmp_session * */
     if (self.report.state != AGENTX_CONNECTED)
         self.report.connects++;
     self.report.state = AGENTX_CONNECTED;
     self.report.reason[0] = '\0';
     self.was_accepting = false;
-    for (size_t i = 0; i < mib_n_tables; i++)
-        self.registrations[i].refused = false;
     report();
     return SNMPERR_SUCCESS;
 }
@@ -286,15 +354,17 @@ on_down(int major, int minor, void *server, void *client)
     (void)minor;
     (void)server;
     (void)client;
+    agentx_notify_down();
+    agentx_set_abandon();
+    agentx_answer_release();
     if (self.report.state == AGENTX_CONNECTED)
         self.report.disconnects++;
     self.report.state = AGENTX_DISCONNECTED;
-    self.refusals = 0;
     snprintf(
         self.report.reason, sizeof(self.report.reason),
-        "the session with the master at %s ended: snmpd stopped, or did not answer for a second; trying again "
+        "the session with the master at %s ended: snmpd stopped, or did not answer for %d seconds; trying again "
         "every %us",
-        self.options->socket, self.options->ping_interval_s);
+        self.options->socket, MASTER_PATIENCE_S, self.options->ping_interval_s);
     report();
     return SNMPERR_SUCCESS;
 }
@@ -311,7 +381,8 @@ on_log(int major, int minor, void *message, void *client)
     (void)minor;
     (void)client;
     if (strstr(m->msg, "registering pdu failed")) {
-        self.refusals++;
+        if (self.registering)
+            self.registering->refused = true;
         self.report.registrations_refused++;
     }
     log_line(LOG_LEVEL_DEBUG, LOG_AGENTX, "net-snmp: %s",

@@ -18,9 +18,10 @@ struct agentx_options {
     uint32_t ping_interval_s;
 };
 
-/* Connect to the master, register every table of mib_tables, answer until core_stop_fd() is readable. Reconnects by
- * itself for ever; what is wrong meanwhile goes to core_report_agentx(). 0, or a negative errno and `e` set when the
- * library cannot even be set up. Once per process, on the thread that keeps it. */
+/* Connect to the master, register the modules that mib_tables belong to, answer, carry out SETs and deliver
+ * notifications until core_stop_fd() is readable. Reconnects by itself for ever; what is wrong meanwhile goes to
+ * core_report_agentx(). 0, or a negative errno and `e` set when the library cannot even be set up. Once per process, on
+ * the thread that keeps it. */
 int agentx_run(struct core *core, const struct agentx_options *options, struct err *e);
 
 #endif

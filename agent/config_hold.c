@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/word_rows.h"
+
 static void fill_instance(struct snap_instance *out, const struct config_instance *in, uint8_t host[16]);
 static int fill_ports(struct config_hold *h);
-static int fill_option_tags(struct config_hold *h);
-static int fill_methods(struct config_hold *h);
 static int fill_ua_servers(struct config_hold *h);
 
 int
@@ -26,8 +26,7 @@ config_hold_new(struct config_hold **out, struct config *config, uint64_t genera
     h->instance = calloc(config->n_instances + 1, sizeof(*h->instance));
     h->host = calloc(config->n_instances + 1, sizeof(*h->host));
     h->config = config;
-    if (!h->instance || !h->host || fill_ports(h) < 0 || fill_option_tags(h) < 0 || fill_methods(h) < 0 ||
-        fill_ua_servers(h) < 0) {
+    if (!h->instance || !h->host || fill_ports(h) < 0 || fill_ua_servers(h) < 0) {
         h->config = NULL;
         config_hold_release(h);
         return err_set(e, -ENOMEM, "no memory for the configuration");
@@ -53,6 +52,7 @@ config_hold_release(struct config_hold *h)
         return;
     for (unsigned i = 0; i < SNAP_ROWS; i++)
         free(h->block[i]);
+    word_rows_release(h->words);
     free(h->instance);
     free(h->host);
     config_free(h->config);
@@ -136,6 +136,7 @@ fill_instance(struct snap_instance *out, const struct config_instance *in, uint8
         .max_contact_expiry_s = in->registrar.max_contact_expiry_s,
         .default_expiry_s = in->registrar.default_expiry_s,
         .max_users = in->registrar.max_users,
+        .is_pseudonymous = in->registrar.expose == CONFIG_EXPOSE_PSEUDONYM,
     };
     memcpy(out->timer_ms, in->timer_ms, sizeof(out->timer_ms));
 }
@@ -225,51 +226,6 @@ fill_ports(struct config_hold *h)
     for (size_t i = 0; i < h->config->n_instances; i++)
         count = add_ports(row, count, &h->config->instances[i]);
     h->rows[SNAP_PORTS].count = count;
-    return 0;
-}
-
-static int
-fill_option_tags(struct config_hold *h)
-{
-    struct snap_option_tag *row;
-    size_t count = 0;
-
-    for (size_t i = 0; i < h->config->n_instances; i++)
-        count += h->config->instances[i].n_option_tags;
-    row = make_rows(h, SNAP_OPTION_TAGS, count, sizeof(*row));
-    if (!row)
-        return -ENOMEM;
-    for (size_t i = 0; i < h->config->n_instances; i++) {
-        const struct config_instance *in = &h->config->instances[i];
-
-        for (size_t k = 0; k < in->n_option_tags; k++)
-            *row++ = (struct snap_option_tag){ .appl_index = in->appl_index,
-                                               .index = (uint32_t)k + 1,
-                                               .tag = span_string(in->option_tags[k].tag),
-                                               .headers = in->option_tags[k].headers };
-    }
-    return 0;
-}
-
-static int
-fill_methods(struct config_hold *h)
-{
-    struct snap_supported_method *row;
-    size_t count = 0;
-
-    for (size_t i = 0; i < h->config->n_instances; i++)
-        count += h->config->instances[i].n_methods;
-    row = make_rows(h, SNAP_SUPPORTED_METHODS, count, sizeof(*row));
-    if (!row)
-        return -ENOMEM;
-    for (size_t i = 0; i < h->config->n_instances; i++) {
-        const struct config_instance *in = &h->config->instances[i];
-
-        for (size_t k = 0; k < in->n_methods; k++)
-            *row++ = (struct snap_supported_method){ .appl_index = in->appl_index,
-                                                     .index = (uint32_t)k + 1,
-                                                     .name = span_string(in->methods[k]) };
-    }
     return 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A configuration in force, and the rows that depend on it alone. Immutable and reference-counted:
+/* A configuration in force, and the rows that depend on it alone. Immutable but for `words`, and reference-counted:
  * snapshots point into it, so it lives until the last of them has gone. Any thread. */
 #ifndef AGENT_CONFIG_HOLD_H
 #define AGENT_CONFIG_HOLD_H
@@ -11,6 +11,8 @@
 #include "mib/snapshot.h"
 #include "sipcore/err.h"
 
+struct word_rows;
+
 struct config_hold {
     atomic_uint references;
     struct config *config;          /* owned */
@@ -19,6 +21,7 @@ struct config_hold {
     uint8_t (*host)[16];            /* of each: its host address when the configuration gives it in digits */
     struct snap_rows rows[SNAP_ROWS]; /* of the tables that show configuration only; the others are empty */
     void *block[SNAP_ROWS];           /* what the rows are made of */
+    struct word_rows *words;          /* word_rows_get() keeps the newest here; the core thread's */
 };
 
 /* Hold a configuration, with one reference for the caller. Takes `config` over when it succeeds. 0, or

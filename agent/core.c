@@ -14,12 +14,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/controls.h"
 #include "agent/core_state.h"
 #include "agent/log.h"
+#include "agent/notice.h"
+#include "agent/pseudonym.h"
 #include "agent/snapshot_build.h"
 
 static struct core *make(struct config *config, const char *config_path, struct err *e);
 static void raise_descriptor_limit(void);
+static int open_shared(struct core *c, struct err *e);
 static int open_descriptors(struct core *c, struct err *e);
 static int take_up_instances(struct core *c, struct err *e);
 static int start_thread(struct core *c, struct err *e);
@@ -49,6 +53,10 @@ core_start(struct core **out, struct config *config, const char *config_path, st
     code = open_descriptors(c, e);
     if (code == 0)
         code = site_open(&c->site, config->runtime_dir, e);
+    if (code == 0)
+        code = open_shared(c, e);
+    if (code == 0)
+        core_registry_follow(c, core_now_ns());
     if (code == 0)
         code = take_up_instances(c, e);
     if (code == 0 && !core_build(c, core_now_ns()))
@@ -125,6 +133,33 @@ open_descriptors(struct core *c, struct err *e)
     return 0;
 }
 
+/* What the other thread uses as well. */
+static int
+open_shared(struct core *c, struct err *e)
+{
+    const struct config *config = c->hold->config;
+    int code = 0;
+
+    c->controls = controls_new(config->state_dir, e);
+    c->notices = c->controls ? notice_queue_new(config->notifications.queue) : NULL;
+    if (c->notices)
+        code = controls_follow(c->controls, config, e);
+    else
+        code = err_set(e, -ENOMEM, "no memory for the notifications");
+    if (code < 0)
+        return code;
+    c->pseudonym = pseudonym_new(config->state_dir, e);
+    if (!c->pseudonym)
+        log_line(LOG_LEVEL_WARNING, LOG_AGENT, "no pseudonyms: %s; who asks for privacy is anonymous",
+                 e->text);
+    c->site.controls = c->controls;
+    c->site.notices = c->notices;
+    c->site.pseudonym = c->pseudonym;
+    c->site.notice_rate = config->notifications.rate;
+    c->controls_taken = controls_generation(c->controls);
+    return 0;
+}
+
 static int
 take_up_instances(struct core *c, struct err *e)
 {
@@ -197,8 +232,10 @@ core_put_away(struct core *c)
 {
     uint64_t now_ns = core_now_ns();
 
-    if (!c->site.runtime_dir)
+    if (!c->site.runtime_dir) {
+        core_registry_close(c, now_ns);
         return;
+    }
     if (!c->site.is_ousted && c->snapshot)
         core_follow_site(c);
     status_close(&c->status);
@@ -207,7 +244,12 @@ core_put_away(struct core *c)
             interest_abandon(&c->instance[k]->interest);
         else if (c->snapshot)
             instance_leave(c->instance[k], &c->site, now_ns);
+        if (!c->site.is_ousted) {
+            instance_follow(c->instance[k], &c->site, now_ns);
+            instance_keep_places(c->instance[k], &c->site, now_ns);
+        }
     }
+    site_commit(&c->site, now_ns);
     core_put_states(c);
     for (size_t k = 0; k < c->n_instances; k++) {
         instance_let_go(c->instance[k], &c->site);
@@ -216,6 +258,7 @@ core_put_away(struct core *c)
     free(c->instance);
     c->instance = NULL;
     c->n_instances = 0;
+    core_registry_close(c, now_ns);
     site_close(&c->site);
 }
 
@@ -226,6 +269,9 @@ destroy(struct core *c)
     snapshot_release(c->snapshot);
     config_hold_release(c->hold);
     config_hold_release(c->first_hold);
+    controls_free(c->controls);
+    notice_queue_free(c->notices);
+    pseudonym_free(c->pseudonym);
     for (int *fd = (int[]){ c->request_fd, c->stop_fd, c->signal_fd, c->epoll_fd, -2 }; *fd != -2; fd++)
         if (*fd >= 0)
             close(*fd);
@@ -243,27 +289,43 @@ deadline_of(uint64_t ns)
     return (struct timespec){ .tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u) };
 }
 
-const struct snapshot *
-core_snapshot_acquire(struct core *c, unsigned wait_ms)
+/* Wait until a snapshot was built that was begun after this. The mutex is held. */
+static void
+wait_for_snapshot(struct core *c, const struct timespec *deadline)
+{
+    uint64_t number = ++c->asked;
+
+    eventfd_write(c->request_fd, 1);
+    while (c->answered < number && !c->has_ended)
+        if (pthread_cond_clockwait(&c->published, &c->mutex, CLOCK_MONOTONIC, deadline) != 0)
+            break;
+}
+
+static const struct snapshot *
+acquire(struct core *c, uint64_t max_age_ns, unsigned wait_ms)
 {
     uint64_t now_ns = core_now_ns();
     struct timespec deadline = deadline_of(now_ns + (uint64_t)wait_ms * 1000000u);
     const struct snapshot *s;
 
     pthread_mutex_lock(&c->mutex);
-    if (now_ns > c->snapshot->taken_ns + atomic_load_explicit(&c->max_age_ns, memory_order_relaxed) &&
-        !c->has_ended) {
-        uint64_t generation = c->snapshot->generation;
-
-        c->is_wanted = true;
-        eventfd_write(c->request_fd, 1);
-        while (c->snapshot->generation == generation && !c->has_ended)
-            if (pthread_cond_clockwait(&c->published, &c->mutex, CLOCK_MONOTONIC, &deadline) != 0)
-                break;
-    }
+    if (now_ns > c->snapshot->taken_ns + max_age_ns && !c->has_ended)
+        wait_for_snapshot(c, &deadline);
     s = snapshot_take(c->snapshot);
     pthread_mutex_unlock(&c->mutex);
     return s;
+}
+
+const struct snapshot *
+core_snapshot_acquire(struct core *c, unsigned wait_ms)
+{
+    return acquire(c, atomic_load_explicit(&c->max_age_ns, memory_order_relaxed), wait_ms);
+}
+
+const struct snapshot *
+core_snapshot_renew(struct core *c, unsigned wait_ms)
+{
+    return acquire(c, 0, wait_ms);
 }
 
 void
@@ -286,4 +348,36 @@ core_report_agentx(struct core *c, const struct agentx_report *report)
     pthread_mutex_unlock(&c->mutex);
     if (is_news)
         eventfd_write(c->request_fd, 1);
+}
+
+struct controls *
+core_controls(struct core *c)
+{
+    return c->controls;
+}
+
+void
+core_controls_changed(struct core *c, unsigned wait_ms)
+{
+    struct timespec deadline = deadline_of(core_now_ns() + (uint64_t)wait_ms * 1000000u);
+    uint64_t generation = controls_generation(c->controls);
+
+    eventfd_write(c->request_fd, 1);
+    pthread_mutex_lock(&c->mutex);
+    while (c->controls_taken < generation && !c->has_ended)
+        if (pthread_cond_clockwait(&c->published, &c->mutex, CLOCK_MONOTONIC, &deadline) != 0)
+            break;
+    pthread_mutex_unlock(&c->mutex);
+}
+
+struct notice_queue *
+core_notices(struct core *c)
+{
+    return c->notices;
+}
+
+const struct pseudonym *
+core_pseudonym(const struct core *c)
+{
+    return c->pseudonym;
 }

@@ -12,7 +12,11 @@
 #include "mib/snapshot.h"
 #include "sipcore/err.h"
 
+struct controls;
 struct core;
+struct notice_queue;
+struct pseudonym;
+struct registry;
 
 /* Open the store, take up the lanes that are there, build a first snapshot and start the thread. Takes
  * `config` over when it succeeds. `config_path` is read again on SIGHUP. Block SIGHUP, SIGTERM and SIGINT
@@ -40,6 +44,22 @@ void core_stop(struct core *c);
 const struct snapshot *core_snapshot_acquire(struct core *c, unsigned wait_ms);
 void core_snapshot_release(struct core *c, const struct snapshot *s);
 
+/* The same, but of after this call: for what must see its own changes, and what must not be judged by old
+ * data. Waits at most `wait_ms`, then the newest there is. */
+const struct snapshot *core_snapshot_renew(struct core *c, unsigned wait_ms);
+
+/* What managers may set. After a change tell the core, which takes it in within `wait_ms` or soon after. */
+struct controls *core_controls(struct core *c);
+void core_controls_changed(struct core *c, unsigned wait_ms);
+
+/* Notifications to deliver. */
+struct notice_queue *core_notices(struct core *c);
+
+/* The registrations that belong to a snapshot, and the names to serve them under; NULL when there are none. Valid while
+ * the snapshot is held. */
+struct registry *core_registry(const struct snapshot *s);
+const struct pseudonym *core_pseudonym(const struct core *c);
+
 /* What the AgentX thread has to say of itself. The core logs changes, once each, and shows it in `sipstat
  * --agent`. */
 enum agentx_state { AGENTX_STARTING, AGENTX_CONNECTED, AGENTX_DISCONNECTED };
@@ -52,6 +72,8 @@ struct agentx_report {
     uint64_t requests;              /* varbinds answered */
     uint64_t registrations_refused; /* by the master, see its log for why */
     uint64_t last_request_ns;       /* CLOCK_MONOTONIC, 0 never */
+    uint64_t notices_sent;          /* notifications given to the master, repetitions included */
+    uint64_t notices_repeated;      /* ... because the master did not answer for the first time */
     uint64_t turn_started_ns; /* when the turn began that may block in the master; 0: it waits for work */
 };
 

@@ -100,6 +100,8 @@ turn(struct core *c)
         c->next_tick_ns = now_ns + CORE_TICK_NS;
         core_tick(c, now_ns);
     }
+    core_registry_expire(c, now_ns);
+    site_commit(&c->site, now_ns); /* one batch a turn, over all instances */
     return true;
 }
 
@@ -108,6 +110,8 @@ wait_ms(const struct core *c, uint64_t now_ns)
 {
     uint64_t next_ns = c->next_tick_ns < c->site.next_look_ns ? c->next_tick_ns : c->site.next_look_ns;
 
+    if (core_registry_next_ns(c) < next_ns)
+        next_ns = core_registry_next_ns(c);
     return next_ns <= now_ns ? 0 : (int)((next_ns - now_ns + 999999) / 1000000);
 }
 
@@ -117,16 +121,38 @@ static void
 answer_other_thread(struct core *c, uint64_t now_ns)
 {
     eventfd_t ignored;
+    uint64_t asked;
     bool is_wanted;
 
     eventfd_read(c->request_fd, &ignored);
+    core_take_controls(c, now_ns);
     pthread_mutex_lock(&c->mutex);
-    is_wanted = c->is_wanted;
-    c->is_wanted = false;
+    asked = c->asked;
+    is_wanted = asked > c->answered;
     pthread_mutex_unlock(&c->mutex);
-    if (is_wanted)
-        core_build(c, now_ns);
+    if (is_wanted) {
+        core_build(c, core_now_ns());
+        pthread_mutex_lock(&c->mutex);
+        c->answered = asked; /* or there is no memory: then the one before */
+        pthread_cond_broadcast(&c->published);
+        pthread_mutex_unlock(&c->mutex);
+    }
     core_say_report(c);
+}
+
+void
+core_take_controls(struct core *c, uint64_t now_ns)
+{
+    uint64_t generation = controls_generation(c->controls);
+
+    if (generation == c->controls_taken)
+        return;
+    for (size_t k = 0; k < c->n_instances; k++)
+        instance_follow_controls(c->instance[k], &c->site, now_ns);
+    pthread_mutex_lock(&c->mutex);
+    c->controls_taken = generation;
+    pthread_cond_broadcast(&c->published);
+    pthread_mutex_unlock(&c->mutex);
 }
 
 bool
@@ -137,7 +163,9 @@ core_build(struct core *c, uint64_t now_ns)
 
     for (size_t k = 0; k < c->n_instances; k++)
         instance_refresh(c->instance[k], &c->site, now_ns);
-    if (snapshot_build(&s, c->instance, c->n_instances, c->hold, ++c->generation, now_ns, &e) < 0) {
+    site_commit(&c->site, now_ns); /* users counted in the snapshot are those of its tables */
+    if (snapshot_build(&s, c->instance, c->n_instances, c->hold, c->site.registry, ++c->generation, now_ns,
+                       &e) < 0) {
         log_line(LOG_LEVEL_ERROR, LOG_AGENT, "%s; answering from the snapshot before", e.text);
         return false;
     }

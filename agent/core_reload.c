@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/controls.h"
 #include "agent/core_state.h"
 #include "agent/log.h"
+#include "agent/notice.h"
 
 /* A reload on its way. */
 struct plan {
@@ -39,11 +41,14 @@ core_reload(struct core *c, uint64_t now_ns)
         if (code < 0)
             config_free(next);
     }
+    if (code == 0) /* before instances begin that are in the new one only */
+        code = controls_follow(c->controls, next, &e);
     if (code == 0)
         code = prepare(c, &plan, now_ns, &e);
     c->reload.last_failed = code < 0;
     if (code < 0) {
         abandon(c, &plan);
+        controls_follow(c->controls, c->hold->config, NULL);
         c->reload.failures++;
         snprintf(c->reload.text, sizeof(c->reload.text), "%.250s", e.text);
         log_line(LOG_LEVEL_ERROR, LOG_CONFIG, "not reloaded: %s; the configuration before stays in force",
@@ -159,6 +164,8 @@ carry_out(struct core *c, struct plan *p, uint64_t now_ns)
     struct config_hold *before = c->hold;
 
     core_put_states(c);
+    c->site.notice_rate = p->hold->config->notifications.rate;
+    notice_queue_set_max(c->notices, p->hold->config->notifications.queue);
     for (size_t k = 0; k < p->count; k++) {
         if (find_kept(c, p->instance[k]->name))
             instance_reconfigure(p->instance[k], &p->hold->config->instances[k], &c->site, &p->sum[k]);
@@ -171,6 +178,7 @@ carry_out(struct core *c, struct plan *p, uint64_t now_ns)
         log_line(LOG_LEVEL_INFO, LOG_CONFIG, "instance %s is no longer served; what it counted is kept",
                  c->instance[k]->name);
         instance_leave(c->instance[k], &c->site, now_ns);
+        interest_want(&c->instance[k]->interest, (const uint64_t[INTEREST_WORDS]){ 0 }, 0);
         instance_let_go(c->instance[k], &c->site);
         free(c->instance[k]);
     }
@@ -183,6 +191,8 @@ carry_out(struct core *c, struct plan *p, uint64_t now_ns)
     atomic_store_explicit(&c->max_age_ns, (uint64_t)c->hold->config->snapshot_max_age_ms * 1000000u,
                           memory_order_relaxed);
     core_look_for_strangers(c);
+    core_registry_follow(c, now_ns);
+    core_take_controls(c, now_ns);
     core_put_states(c);
     core_build(c, now_ns);
 }

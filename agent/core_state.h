@@ -31,9 +31,11 @@ struct core {
     pthread_mutex_t mutex;
     pthread_cond_t published;        /* a new snapshot, or the end */
     const struct snapshot *snapshot; /* the newest; one reference */
-    bool is_wanted;                  /* somebody waits for a newer one */
-    bool has_ended;                  /* the core thread builds no more */
-    bool is_awaited;                 /* core_stop() waits for the core thread */
+    uint64_t asked,
+        answered; /* snapshots asked for, so far; those before `answered` were begun after they were */
+    uint64_t controls_taken; /* generation of the controls that the core follows */
+    bool has_ended;          /* the core thread builds no more */
+    bool is_awaited;         /* core_stop() waits for the core thread */
     struct agentx_report report;
     bool has_report;
 
@@ -41,6 +43,9 @@ struct core {
     int request_fd;                  /* eventfd: look at what the other thread wants */
     int stop_fd;                     /* eventfd: readable from the moment that the end is asked for */
     atomic_uint_fast64_t max_age_ns; /* snapshot_max_age */
+    struct controls *controls;
+    struct notice_queue *notices;
+    struct pseudonym *pseudonym;
 
     /* The core thread's own. */
     pthread_t thread;
@@ -55,6 +60,8 @@ struct core {
     struct status status;
     struct core_reload reload;
     struct agentx_report said_report; /* as last logged */
+    int said_registry_code;           /* the trouble with opening the registry that was last logged */
+    uint64_t expire_ns;               /* the registry is not looked through for what is over before */
     bool must_put_all;                /* the store is new, and has not got everything yet */
     int said_put_code;
     uint64_t started_ns, next_tick_ns;
@@ -91,6 +98,19 @@ void core_put_away(struct core *c);
 
 /* Put what changed of the instances' states into the store. */
 void core_put_states(struct core *c);
+
+/* Follow what managers set, if anything changed, and tell who waits for that. */
+void core_take_controls(struct core *c, uint64_t now_ns);
+
+/* core_registry.c: see whether the registry is there, and is needed; instances follow it. */
+void core_registry_follow(struct core *c, uint64_t now_ns);
+void core_registry_close(struct core *c, uint64_t now_ns);
+
+/* When that is next to be looked through for what is over; SITE_NEVER. */
+uint64_t core_registry_next_ns(const struct core *c);
+
+/* Remove what is over, a bounded part of it, if it is time. */
+void core_registry_expire(struct core *c, uint64_t now_ns);
 
 /* Log what changed in the other thread's report. */
 void core_say_report(struct core *c);

@@ -18,11 +18,14 @@ core_tick(struct core *c, uint64_t now_ns)
 {
     bool is_fresh = c->built_ns != 0 && now_ns - c->built_ns < CORE_TICK_NS;
 
+    site_commit(&c->site, now_ns); /* nothing is under way when the files are checked */
     core_follow_site(c);
     if (c->site.is_ousted)
         return; /* core_follow_site() asked for the end */
+    core_registry_follow(c, now_ns);
     for (size_t k = 0; k < c->n_instances; k++)
         instance_tick(c->instance[k], &c->site, is_fresh, now_ns);
+    core_take_controls(c, now_ns);
     core_put_states(c);
     status_tick(&c->status, &c->site, now_ns);
     core_say_report(c);

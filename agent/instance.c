@@ -35,21 +35,26 @@ instance_take_up(struct instance *i, const struct config_instance *config, struc
     lane_set_init(&i->lanes);
     row_order_init(&i->order);
     interest_init(&i->interest);
-    interest_want(&i->interest, config);
+    i->taken_up_ns = i->poll_ns = now_ns;
+    instance_notify_begin(i, site);
     code = tally_init(&i->retained, e);
     if (code == 0)
         code = tally_init(&i->sum, e);
     if (code < 0) {
         tally_fini(&i->retained);
+        notifier_fini(&i->notifier);
         return err_wrap(e, code, "instance %s", i->name);
     }
     row_order_seed(&i->sum, config);
     oper_state_init(&i->state, now_ns);
     i->is_unread = true;
     read_store(i, site, now_ns);
+    instance_follow_registry(i, site, now_ns);
+    instance_follow_controls(i, site, now_ns); /* before anything is found that is worth a notification */
     instance_directory_look(i, site);
     instance_scan(i, site, now_ns);
     reconcile(i, site, now_ns);
+    instance_notify_tick(i, now_ns); /* windows of thresholds begin with what was counted before */
     return 0;
 }
 
@@ -134,7 +139,7 @@ reconcile(struct instance *i, struct site *site, uint64_t now_ns)
 
         l->messages = lane_messages(l);
         if (l->stage == LANE_LIVE)
-            instance_check_lane(i, l, now_ns);
+            instance_check_lane(i, site, l, now_ns);
         has_collector |= l->stage == LANE_LIVE && lane_is_collector(l);
     }
     sum_messages(i, &in, &out);
@@ -142,16 +147,21 @@ reconcile(struct instance *i, struct site *site, uint64_t now_ns)
     /* Writers that died and writers that came in the dark: the entity was down between them. */
     instance_decide(i, true, now_ns);
     instance_decide(i, false, now_ns);
+    instance_follow(i, site, now_ns);
     instance_settle(i, site, now_ns);
 }
 
 void
 instance_let_go(struct instance *i, struct site *site)
 {
+    site_commit(site, i->poll_ns); /* lanes in the batch go with the instance */
     instance_directory_close(i, site);
     interest_fini(&i->interest);
     site->lanes -= i->lanes.count;
+    for (uint32_t k = 0; k < i->lanes.count; k++)
+        instance_free_bindings(i->lanes.lane[k]);
     lane_set_fini(&i->lanes);
+    notifier_fini(&i->notifier);
     row_order_fini(&i->order);
     tally_fini(&i->sum);
     tally_fini(&i->retained);
@@ -168,7 +178,7 @@ instance_reconfigure(struct instance *i, const struct config_instance *config, s
     for (uint32_t k = 0; k < i->lanes.count; k++)
         memset(&i->lanes.lane[k]->map, 0, sizeof(i->lanes.lane[k]->map));
     i->config = config;
-    interest_want(&i->interest, config);
+    instance_notify_configure(i, site);
     instance_directory_look(i, site);
 }
 
@@ -220,7 +230,7 @@ look_at_closed(struct instance *i, struct site *site, const char *name, uint64_t
 
         if (l->stage != LANE_LIVE || strcmp(l->name, name) != 0)
             continue;
-        if (instance_check_lane(i, l, now_ns)) {
+        if (instance_check_lane(i, site, l, now_ns)) {
             instance_decide(i, false, now_ns);
             continue;
         }
@@ -236,6 +246,7 @@ instance_finish_events(struct instance *i, struct site *site, uint64_t now_ns)
     if (!i->must_settle)
         return;
     instance_decide(i, false, now_ns);
+    instance_follow(i, site, now_ns); /* what a new lane has already, after it came */
     instance_settle(i, site, now_ns);
 }
 
@@ -257,8 +268,12 @@ instance_look(struct instance *i, struct site *site, uint64_t now_ns)
         }
         l->look_ns = 0;
         if (l->stage == LANE_LIVE)
-            instance_check_lane(i, l, now_ns);
+            instance_check_lane(i, site, l, now_ns);
     }
+    if (i->poll_ns <= now_ns)
+        instance_follow(i, site, now_ns);
+    else
+        site_look_at(site, i->poll_ns);
     instance_finish_events(i, site, now_ns);
 }
 
@@ -276,13 +291,19 @@ instance_tick(struct instance *i, struct site *site, bool is_fresh, uint64_t now
     instance_retry_aside(i, site, now_ns);
     for (uint32_t k = 0; k < i->lanes.count; k++)
         if (i->lanes.lane[k]->stage == LANE_LIVE)
-            instance_check_lane(i, i->lanes.lane[k], now_ns);
+            instance_check_lane(i, site, i->lanes.lane[k], now_ns);
     if (i->must_check_files)
         instance_note_removed(i);
+    instance_follow_registry(i, site, now_ns);
+    instance_follow_controls(i, site, now_ns);
+    if (i->must_settle) /* who came or went, before what they say */
+        instance_decide(i, false, now_ns);
     if (is_fresh)
         instance_decide(i, false, now_ns);
     else
         instance_refresh(i, site, now_ns);
+    instance_keep_places(i, site, now_ns);
+    instance_notify_tick(i, now_ns);
     instance_settle(i, site, now_ns);
 }
 
@@ -291,6 +312,7 @@ instance_refresh(struct instance *i, struct site *site, uint64_t now_ns)
 {
     bool collector_moved = false;
 
+    instance_follow(i, site, now_ns);
     for (uint32_t k = 0; k < i->lanes.count; k++) {
         struct lane *l = i->lanes.lane[k];
         uint64_t before = l->messages;
@@ -320,7 +342,8 @@ instance_sum(struct instance *i, struct err *e)
             code = tally_add_lane(&i->sum, &l->reader, &l->map, e);
     }
     if (code == 0)
-        code = row_order_update(&i->order, &i->sum, i->config, e);
+        code = row_order_update(&i->order, &i->sum, i->config, i->notifier.rows, i->notifier.n_rows,
+                                i->controls_generation, e);
     return code < 0 ? err_wrap(e, code, "instance %s", i->name) : 0;
 }
 
@@ -355,14 +378,6 @@ hear(struct instance *i, bool collector_moved, uint64_t now_ns)
     i->state_changed = true;
 }
 
-static bool
-has_declared(const struct lane *l)
-{
-    const struct lane_copy *c = &l->reader.copy;
-
-    return c->state != OPER_UP || c->state_monotonic_ns != l->reader.header.started_monotonic_ns;
-}
-
 /* Which lanes are there, and what those of one kind declared last. */
 static struct oper_evidence
 gather(const struct instance *i, bool known_only, uint64_t now_ns)
@@ -376,7 +391,7 @@ gather(const struct instance *i, bool known_only, uint64_t now_ns)
 
     for (uint32_t k = 0; k < i->lanes.count; k++) {
         const struct lane *l = i->lanes.lane[k];
-        uint64_t started = l->reader.header.started_monotonic_ns, when = l->reader.copy.state_monotonic_ns;
+        uint64_t started = l->reader.header.started_monotonic_ns;
         bool kind = lane_is_collector(l);
 
         if (l->stage != LANE_LIVE || (known_only && !l->was_known))
@@ -385,9 +400,9 @@ gather(const struct instance *i, bool known_only, uint64_t now_ns)
             evidence.collectors++;
         else if (evidence.writers++ == 0 || started < evidence.earliest_start_ns)
             evidence.earliest_start_ns = started;
-        if (has_declared(l) && when >= declared_ns[kind]) {
-            declared[kind] = l->reader.copy.state;
-            declared_ns[kind] = when;
+        if (l->declared != 0 && l->declared_ns >= declared_ns[kind]) {
+            declared[kind] = l->declared;
+            declared_ns[kind] = l->declared_ns;
         }
     }
     evidence.declared = declared[evidence.writers == 0];
@@ -419,6 +434,7 @@ instance_decide(struct instance *i, bool known_only, uint64_t now_ns)
         note_software(i);
     if (oper_state_decide(&i->state, &evidence)) {
         say_status(i, before, &evidence);
+        notifier_state(&i->notifier, before, &i->state, now_ns);
         i->state_changed = true;
     }
     if (i->state.writers_gone_ns != gone_before || i->state.had_writer != had_before)

@@ -11,6 +11,7 @@
 
 #include "agent/interest.h"
 #include "agent/lane_set.h"
+#include "agent/notifier.h"
 #include "agent/oper_state.h"
 #include "agent/row_order.h"
 #include "agent/site.h"
@@ -24,20 +25,33 @@ struct instance {
     int dir_fd;                           /* -1: could not be opened */
     int watch;                            /* -1: none */
     ino_t dir_inode;
-    bool must_look;        /* at the directory: something happened to it, or it could not be opened */
-    bool must_scan;        /* for lanes: events were lost, or there may be room again */
-    bool must_check_files; /* a lane's file may have been removed */
-    bool must_settle;      /* a lane is to be registered, retained or removed */
-    bool is_unread;        /* the store could not be asked yet what it keeps */
-    bool state_changed;    /* since it was put into the store */
-    int said_dir_code;     /* the trouble with the directory that was last logged */
-    int said_store_code;   /* the trouble with retiring that was last logged */
+    bool must_look;         /* at the directory: something happened to it, or it could not be opened */
+    bool must_scan;         /* for lanes: events were lost, or there may be room again */
+    bool must_check_files;  /* a lane's file may have been removed */
+    bool must_settle;       /* a lane is to be registered, retained or removed */
+    bool is_unread;         /* the store could not be asked yet what it keeps */
+    bool state_changed;     /* since it was put into the store */
+    int said_dir_code;      /* the trouble with the directory that was last logged */
+    int said_store_code;    /* the trouble with retiring that was last logged */
+    int said_registry_code; /* the trouble with the registry that was last logged */
     struct lane_set lanes;
     struct tally retained;  /* what the store holds */
     struct tally sum;       /* scratch of instance_sum(); its rows live on for the order */
     struct row_order order; /* rows of `sum` in the order of their OIDs */
     struct instance_state state;
     struct interest interest;
+    uint64_t taken_up_ns;         /* what was recorded before is no news */
+    struct notifier notifier;     /* has the core's copy of the control rows, too */
+    uint64_t controls_generation; /* of that copy */
+    bool must_follow_controls;    /* they changed, and could not be followed; or a one-shot was spent */
+    bool keeps_registrations;     /* it is a registrar */
+    uint32_t registry_id;         /* 0: no registrar, or the registry cannot be asked yet */
+    uint64_t registry_generation; /* of the registry that gave it */
+    uint64_t events;              /* taken off the rings, since the agent started */
+    struct flood events_lost;     /* overwritten before they were read */
+    uint64_t bindings_broken; /* sets of bindings of which a part was lost: they heal at the next refresh */
+    uint64_t poll_ns;         /* when the rings are looked at again */
+    uint64_t poll_delay_ns;
     char software[LANE_TEXT_OCTETS]; /* as the newest writer calls itself */
     uint64_t retired;                /* lanes, since the agent started */
     uint64_t damaged;                /* lanes that went bad while they were served */
@@ -76,6 +90,19 @@ void instance_tick(struct instance *i, struct site *site, bool is_fresh, uint64_
 
 /* Look at what site_look_at() was asked for. */
 void instance_look(struct instance *i, struct site *site, uint64_t now_ns);
+
+/* Follow what managers set, if it changed: rows, notifications, what writers are to record. */
+void instance_follow_controls(struct instance *i, struct site *site, uint64_t now_ns);
+
+/* Follow the registry: it is another one now, or the instance's role changed. */
+void instance_follow_registry(struct instance *i, struct site *site, uint64_t now_ns);
+
+/* Read what is new in the event rings, a bounded part of it; what it says of registrations goes into the site's batch,
+ * which the caller commits. */
+void instance_follow(struct instance *i, struct site *site, uint64_t now_ns);
+
+/* Once a second, and in the end: put how far rings were read, where no registrations came with it. */
+void instance_keep_places(struct instance *i, struct site *site, uint64_t now_ns);
 
 /* Read all live lanes, and decide the state. */
 void instance_refresh(struct instance *i, struct site *site, uint64_t now_ns);

@@ -108,6 +108,9 @@ open_lane(struct instance *i, struct site *site, struct lane *l, struct err *e)
         return err_set(e, -EBADMSG, "it was damaged before, and its counts up to then are kept");
     l->stage = stage == STORE_LANE_RETIRED ? LANE_RETIRED : LANE_LIVE;
     l->is_registered = l->was_known = stage == STORE_LANE_ATTACHED;
+    code = instance_follow_begin(i, site, l, e);
+    if (code < 0)
+        return code;
     if (lane_set_add(&i->lanes, l) < 0)
         return err_set(e, -ENOMEM, "no memory for a lane");
     return 0;

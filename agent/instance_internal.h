@@ -19,11 +19,15 @@ void instance_detach_aside(struct instance *i, const char *name);
 /* Try again the files that could not be opened, when their time has come, and those that changed since. */
 void instance_retry_aside(struct instance *i, struct site *site, uint64_t now_ns);
 
-/* instance_retire.c: if the lane's writer died, take its last copy. True when it did. */
-bool instance_check_lane(struct instance *i, struct lane *l, uint64_t now_ns);
+/* instance_retire.c: if the lane's writer died, read its ring to the end and take its last copy. True when that is
+ * done; a ring too long for one time is gone on with at the next look. */
+bool instance_check_lane(struct instance *i, struct site *site, struct lane *l, uint64_t now_ns);
 
 /* Read a live lane; on damage it goes no further. */
 void instance_refresh_lane(struct instance *i, struct lane *l, uint64_t now_ns);
+
+/* A live lane cannot be read any more: it goes no further. */
+void instance_damage_lane(struct instance *i, struct lane *l, const char *reason, uint64_t now_ns);
 
 /* Say which live writers' files are gone since the last look. */
 void instance_note_removed(struct instance *i);
@@ -34,6 +38,34 @@ void instance_settle(struct instance *i, struct site *site, uint64_t now_ns);
 
 /* Counts were lost. */
 void instance_lose(struct instance *i, uint64_t now_ns);
+
+/* instance_follow.c: begin to follow the ring of a lane that is being attached. 0; -EBADMSG and `e` set: damaged. */
+int instance_follow_begin(struct instance *i, struct site *site, struct lane *l, struct err *e);
+
+/* Read at most FOLLOW_MOST records of one lane. True when it was read to its end. */
+bool instance_follow_lane(struct instance *i, struct site *site, struct lane *l, uint64_t now_ns);
+
+/* instance_bindings.c: take in a record of a set of bindings; complete sets go into the batch. */
+void instance_take_bindings(struct instance *i, struct registry_batch *batch, struct lane *l,
+                            const struct ring_event *event);
+
+/* The set that is not complete will never be. */
+void instance_break_bindings(struct instance *i, struct lane *l);
+
+/* Where the set began that is not complete yet; else where the ring was read up to. */
+const struct ring_cursor *instance_safe_place(const struct lane *l);
+void instance_free_bindings(struct lane *l);
+
+/* instance_notify.c: begin; follow the configuration. */
+void instance_notify_begin(struct instance *i, const struct site *site);
+void instance_notify_configure(struct instance *i, const struct site *site);
+
+/* A response was recorded on the lane. */
+void instance_hear_status(struct instance *i, struct site *site, struct lane *l,
+                          const struct ring_event *event, uint64_t now_ns);
+
+/* Once a second, after the lanes were read: thresholds, floods that are over. */
+void instance_notify_tick(struct instance *i, uint64_t now_ns);
 
 /* instance.c: decide the state from what the lanes show, of all of them or only those known before this
  * agent. */

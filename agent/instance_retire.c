@@ -16,9 +16,13 @@
 
 enum { REMOVE_FIRST_MS = 1000, REMOVE_MOST_MS = 60000 };
 
+#define REGISTRY_PATIENCE_NS UINT64_C(30000000000)
+
+static bool must_wait(struct instance *i, const struct lane *l, uint64_t now_ns);
 static int register_lanes(struct instance *i, struct site *site, struct err *e);
 static int retain(struct instance *i, struct site *site, struct lane *l, struct err *e);
 static int settle_transactions(struct instance *i, struct site *site, struct err *e);
+static void forget_places(struct instance *i, struct site *site, uint64_t now_ns);
 static bool remove_file(struct instance *i, struct lane *l, uint64_t now_ns);
 static void move_aside(struct instance *i, struct site *site, uint32_t place);
 static void said_store(struct instance *i, int code, const struct err *e);
@@ -34,29 +38,43 @@ instance_refresh_lane(struct instance *i, struct lane *l, uint64_t now_ns)
     assert(l->stage == LANE_LIVE);
     code = lane_reader_refresh(&l->reader, &e);
     l->messages = lane_messages(l);
-    if (code != -EBADMSG)
-        return; /* what passes shows in the next copy */
+    if (code == -EBADMSG) /* what passes shows in the next copy */
+        instance_damage_lane(i, l, e.text, now_ns);
+}
+
+void
+instance_damage_lane(struct instance *i, struct lane *l, const char *reason, uint64_t now_ns)
+{
     l->stage = LANE_DAMAGED;
     i->must_settle = true;
     i->damaged++;
-    snprintf(l->reason, sizeof(l->reason), "%.190s", e.text);
+    snprintf(l->reason, sizeof(l->reason), "%.190s", reason);
     instance_lose(i, now_ns);
     log_line(
         LOG_LEVEL_WARNING, LOG_LANE,
         "instance %s: lane %s set aside: %s; what it counted until now is kept, look at the file, then remove it",
-        i->name, l->name, e.text);
+        i->name, l->name, reason);
 }
 
 bool
-instance_check_lane(struct instance *i, struct lane *l, uint64_t now_ns)
+instance_check_lane(struct instance *i, struct site *site, struct lane *l, uint64_t now_ns)
 {
     assert(l->stage == LANE_LIVE);
-    if (lane_reader_alive(&l->reader))
+    if (!l->is_gone && lane_reader_alive(&l->reader))
         return false;
+    l->is_gone = true;
+    /* What it said before its end comes before its end. */
+    if (!instance_follow_lane(i, site, l, now_ns)) {
+        l->look_ns = now_ns;
+        site_look_at(site, now_ns);
+        return false;
+    }
     /* The lock is the last thing that a writer loses: this copy is final. */
-    instance_refresh_lane(i, l, now_ns);
+    if (l->stage == LANE_LIVE)
+        instance_refresh_lane(i, l, now_ns);
     if (l->stage == LANE_LIVE)
         l->stage = LANE_DEAD;
+    l->gone_ns = now_ns;
     i->must_settle = true;
     return true;
 }
@@ -146,15 +164,21 @@ instance_settle(struct instance *i, struct site *site, uint64_t now_ns)
     i->must_settle = false;
     if (code == 0)
         code = register_lanes(i, site, &e);
+    site_commit(site, now_ns); /* registrations first: with the file goes the ring */
+    for (uint32_t k = 0; code == 0 && k < i->lanes.count; k++) {
+        struct lane *l = i->lanes.lane[k];
+
+        if (l->stage == LANE_DAMAGED || (l->stage == LANE_DEAD && !must_wait(i, l, now_ns)))
+            code = retain(i, site, l, &e);
+    }
+    forget_places(i, site, now_ns);
     for (uint32_t k = i->lanes.count; k-- > 0;) {
         struct lane *l = i->lanes.lane[k];
-        bool is_damaged = l->stage == LANE_DAMAGED;
 
-        if (code == 0 && (l->stage == LANE_DEAD || is_damaged))
-            code = retain(i, site, l, &e);
         if (l->stage != LANE_RETIRED)
             continue;
-        if (is_damaged) {
+        instance_free_bindings(l);
+        if (l->reason[0]) {
             move_aside(i, site, k);
         } else if (remove_file(i, l, now_ns)) {
             if (site->store)
@@ -167,6 +191,37 @@ instance_settle(struct instance *i, struct site *site, uint64_t now_ns)
     if (code == 0)
         code = settle_transactions(i, site, &e);
     said_store(i, code, &e);
+}
+
+/* Its registrations are not all in the registry: it takes none now, and is waited for, but not for ever. */
+static bool
+must_wait(struct instance *i, const struct lane *l, uint64_t now_ns)
+{
+    if (!i->keeps_registrations || !l->is_behind)
+        return false;
+    i->must_settle = true;
+    if (now_ns < l->gone_ns + REGISTRY_PATIENCE_NS)
+        return true;
+    if (flood_add(&i->events_lost, l->place.next_sequence - l->kept.next_sequence, now_ns))
+        log_line(LOG_LEVEL_WARNING, LOG_LANE,
+                 "instance %s: lane %s: what it recorded of registrations is lost: the registry took none",
+                 i->name, l->name);
+    return false;
+}
+
+/* No place is kept of a lane that is retired: killed here, the next agent finds it retired, and does the same. */
+static void
+forget_places(struct instance *i, struct site *site, uint64_t now_ns)
+{
+    for (uint32_t k = 0; k < i->lanes.count; k++) {
+        struct lane *l = i->lanes.lane[k];
+
+        if (l->stage != LANE_RETIRED || !l->has_kept || !site_batch(site, now_ns))
+            continue;
+        registry_forget_place(site->batch, l->reader.header.identity);
+        l->has_kept = false;
+    }
+    site_commit(site, now_ns);
 }
 
 /* The store learns of new lanes, so that one that vanishes while no agent runs is known to have been lost. */

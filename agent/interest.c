@@ -15,7 +15,7 @@
 
 static int open_file(int dir_fd, bool *is_bad, struct err *e);
 static int make_file(int dir_fd, bool replace, struct err *e);
-static int write_words(int fd, const uint64_t codes[INTEREST_WORDS], struct err *e);
+static int write_words(int fd, const uint64_t codes[INTEREST_WORDS], uint64_t flags, struct err *e);
 
 void
 interest_init(struct interest *n)
@@ -24,19 +24,22 @@ interest_init(struct interest *n)
 }
 
 void
-interest_want(struct interest *n, const struct config_instance *config)
+interest_want(struct interest *n, const uint64_t codes[INTEREST_WORDS], uint64_t flags)
 {
-    uint64_t codes[INTEREST_WORDS] = { 0 };
-
-    for (size_t i = 0; i < config->n_watches; i++) {
-        unsigned offset = config->watches[i].code - 100;
-
-        if (config->watches[i].notify && offset < 600)
-            codes[offset / 64] |= (uint64_t)1 << (offset % 64);
-    }
-    if (memcmp(codes, n->codes, sizeof(codes)) != 0)
+    if (memcmp(codes, n->codes, sizeof(n->codes)) != 0 || flags != n->flags)
         n->is_set = false;
-    memcpy(n->codes, codes, sizeof(codes));
+    memcpy(n->codes, codes, sizeof(n->codes));
+    n->flags = flags;
+}
+
+bool
+interest_is_any(const struct interest *n)
+{
+    bool any = n->flags != 0;
+
+    for (unsigned k = 0; k < INTEREST_WORDS; k++)
+        any |= n->codes[k] != 0;
+    return any;
 }
 
 /* The file must be there, valid and writable; where it is not, a new one takes its name. */
@@ -52,7 +55,7 @@ ensure_file(int dir_fd, const char *instance, struct err *e)
         if (is_bad)
             log_line(LOG_LEVEL_WARNING, LOG_LANE,
                      "instance %s: file %s: %s; replacing it: writers that mapped it "
-                     "record no events for notifications until they are restarted",
+                     "record no events until they are restarted",
                      instance, LANE_INTEREST_NAME, e->text);
         code = make_file(dir_fd, is_bad, e);
         if (code < 0 && code != -EEXIST)
@@ -91,15 +94,15 @@ interest_apply(struct interest *n, int dir_fd, const char *instance)
         code = n->fd < 0 ? n->fd : 0;
     }
     if (code == 0)
-        code = write_words(n->fd, n->codes, &e);
+        code = write_words(n->fd, n->codes, n->flags, &e);
     n->is_set = code == 0;
     snprintf(n->trouble, sizeof(n->trouble), "%.190s", code < 0 ? e.text : "");
     if (code < 0 && is_removed(dir_fd))
         return; /* another directory will come, and with it another try */
     if (code < 0 && code != n->said_code)
         log_line(LOG_LEVEL_WARNING, LOG_LANE,
-                 "instance %s: file %s: %s; no events for notifications; trying again", instance,
-                 LANE_INTEREST_NAME, e.text);
+                 "instance %s: file %s: %s; no events for notifications and registrations; trying again",
+                 instance, LANE_INTEREST_NAME, e.text);
     else if (code == 0 && n->said_code != 0)
         log_line(LOG_LEVEL_INFO, LOG_LANE, "instance %s: file %s: it works again", instance,
                  LANE_INTEREST_NAME);
@@ -152,13 +155,18 @@ make_file(int dir_fd, bool replace, struct err *e)
 
 /* Aligned words of one page: a writer sees each of them whole. */
 static int
-write_words(int fd, const uint64_t codes[INTEREST_WORDS], struct err *e)
+write_words(int fd, const uint64_t codes[INTEREST_WORDS], uint64_t flags, struct err *e)
 {
-    ssize_t n = pwrite(fd, codes, INTEREST_WORDS * sizeof(codes[0]), offsetof(struct lane_interest, codes));
+    uint64_t words[1 + INTEREST_WORDS] = { flags };
+    ssize_t n;
 
+    _Static_assert(offsetof(struct lane_interest, codes) == offsetof(struct lane_interest, flags) + 8,
+                   "the codes stand behind the flags");
+    memcpy(words + 1, codes, INTEREST_WORDS * sizeof(words[0]));
+    n = pwrite(fd, words, sizeof(words), offsetof(struct lane_interest, flags));
     if (n < 0)
         return err_sys(e, -errno, "cannot write");
-    if (n != (ssize_t)(INTEREST_WORDS * sizeof(codes[0])))
+    if (n != (ssize_t)sizeof(words))
         return err_set(e, -EIO, "cannot write all of it");
     return 0;
 }
@@ -177,7 +185,7 @@ interest_fini(struct interest *n)
     static const uint64_t nothing[INTEREST_WORDS];
 
     if (n->fd >= 0) {
-        write_words(n->fd, nothing, NULL); /* at worst writers record events that nobody reads */
+        write_words(n->fd, nothing, n->flags, NULL); /* at worst writers record events that nobody reads */
         close(n->fd);
     }
     interest_init(n);

@@ -8,15 +8,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "config/config.h"
 #include "sipcore/err.h"
 #include "sipcore/lane.h"
 
-enum { INTEREST_WORDS = 12 };
+enum { INTEREST_WORDS = 15 };
 
 struct interest {
     int fd;                         /* -1: none */
     uint64_t codes[INTEREST_WORDS]; /* as they should be in the file */
+    uint64_t flags;                 /* the same; LANE_WANT_* */
     bool is_set;                    /* ... and are */
     int said_code;                  /* the trouble that was last logged */
     char trouble[200];              /* "" when there is none */
@@ -24,14 +24,18 @@ struct interest {
 
 void interest_init(struct interest *n);
 
-/* Want what the instance's watches with `notify` want. */
-void interest_want(struct interest *n, const struct config_instance *config);
+/* Want these status codes (bit n: 100 + n), and these other things. */
+void interest_want(struct interest *n, const uint64_t codes[INTEREST_WORDS], uint64_t flags);
+
+/* Whether anything is wanted. */
+bool interest_is_any(const struct interest *n);
 
 /* Bring the file in the directory open as `dir_fd` to what is wanted, making or replacing it when need be.
  * Cheap when nothing changed. Trouble is logged once, under the instance's name. */
 void interest_apply(struct interest *n, int dir_fd, const char *instance);
 
-/* Want nothing any more, and close. */
+/* Want no notifications any more, and close. Registrations are recorded on: the next agent goes on where this one was,
+ * and finds what happened between. Want nothing before, where there will be none. */
 void interest_fini(struct interest *n);
 
 /* Close, and leave the file as it is: it is another agent's. */

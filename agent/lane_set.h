@@ -33,6 +33,24 @@ struct lane {
     uint64_t look_ns;   /* when it wants to be looked at again before the next tick; 0: it does not */
     uint32_t delay_ms;  /* between attempts to remove the file */
     char reason[200];   /* LANE_DAMAGED: what was wrong */
+
+    /* Its event ring, as instance_follow.c goes through it. */
+    struct ring_cursor place; /* read up to */
+    struct ring_cursor put;   /* the place that is in the registry's batch */
+    struct ring_cursor
+        kept;          /* the place that is in the registry, or from which on registrations are wanted */
+    bool has_kept;     /* the registry has its place: to be forgotten in the end */
+    bool is_behind;    /* registrations behind `kept` are still to be put */
+    bool is_gone;      /* its writer died, and the ring is not read to its end yet */
+    bool is_resyncing; /* events were lost: the state is what the copy says, once all is read */
+    uint64_t heard;    /* position up to which status and state events were taken, or are none of ours */
+    uint64_t gone_ns;  /* when its writer was found dead */
+    uint32_t declared; /* the state that it declared last, as of `place`; 0: none */
+    uint64_t declared_ns;
+    struct lane_bindings *parts; /* a set of bindings that has not come to its end yet; NULL: none */
+    struct lane *next_in_batch;  /* of those whose place is in the batch */
+    bool is_in_batch;
+
     struct lane_reader reader;
     struct tally_map map; /* its rows in the instance's sums */
 };

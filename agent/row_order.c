@@ -29,11 +29,6 @@ row_order_seed(struct tally *sum, const struct config_instance *config)
 {
     for (size_t i = 0; i < config->n_methods; i++)
         tally_method(sum, config->methods[i], strlen(config->methods[i]));
-    for (size_t i = 0; i < config->n_watches; i++) {
-        const struct config_watch *w = &config->watches[i];
-
-        tally_cell(sum, tally_method(sum, w->method, strlen(w->method)), w->code);
-    }
 }
 
 static int
@@ -87,91 +82,126 @@ mark_configured(struct row_order *o, const struct tally *sum, const struct confi
     }
 }
 
-struct ranked_code {
+/* ---- status codes ----------------------------------------------------------------------------------------------- */
+
+struct ranked_cell {
     uint32_t key; /* rank of the method, then the code */
-    struct row_order_code code;
+    uint16_t cell;
 };
 
 static int
-compare_codes(const void *left, const void *right)
+compare_cells(const void *left, const void *right)
 {
-    const struct ranked_code *a = left, *b = right;
+    const struct ranked_cell *a = left, *b = right;
 
     return a->key < b->key ? -1 : a->key > b->key;
 }
 
-/* watch[cell]: 1 + the watch that asks for the cell. */
-static uint16_t *
-find_watches(struct row_order *o, const struct tally *sum, const struct config_instance *config)
-{
-    uint16_t *watch = calloc(sum->cells, sizeof(*watch));
-
-    o->watches_folded = 0;
-    for (size_t i = 0; watch && i < config->n_watches; i++) {
-        const struct config_watch *w = &config->watches[i];
-        uint32_t row = find_method(sum, w->method), cell = 0;
-
-        if (row < TALLY_METHODS && w->code - 100 < 600)
-            cell = sum->index[row * 600 + w->code - 100];
-        if (cell == 0)
-            o->watches_folded++;
-        else
-            watch[cell] = (uint16_t)(i + 1);
-    }
-    return watch;
-}
-
+/* All cells of the tally in the order of the table. */
 static uint32_t
-collect_codes(struct ranked_code *ranked, const struct tally *sum, const struct config_instance *config,
-              const uint16_t *watch, const uint16_t rank[TALLY_METHODS])
+sort_cells(struct ranked_cell *ranked, const struct tally *sum, const uint16_t rank[TALLY_METHODS])
 {
     uint32_t n = 0;
 
-    for (uint32_t i = 1; i < sum->cells; i++) {
-        const struct tally_cell *c = &sum->cell[i];
+    for (uint32_t i = 1; i < sum->cells; i++)
+        ranked[n++] =
+            (struct ranked_cell){ .key = (uint32_t)rank[sum->cell[i].method] << 16 | sum->cell[i].code,
+                                  .cell = (uint16_t)i };
+    qsort(ranked, n, sizeof(*ranked), compare_cells);
+    return n;
+}
 
-        if (!watch[i] && !config->status_codes_observed)
-            continue;
-        ranked[n++] = (struct ranked_code){
-            .key = (uint32_t)rank[c->method] << 16 | c->code,
-            .code = { .cell = (uint16_t)i, .method = c->method, .code = c->code, .watch = watch[i] },
-        };
+/* Names as the table has them: a shorter one first. */
+static int
+compare_name(const struct tally_method *m, const struct control_row *c)
+{
+    if (m->name_octets != c->method_octets)
+        return m->name_octets < c->method_octets ? -1 : 1;
+    return memcmp(m->name, c->method, m->name_octets);
+}
+
+static int
+compare_cell(const struct tally *sum, const struct tally_cell *cell, const struct control_row *c)
+{
+    int order = compare_name(&sum->method[cell->method], c);
+
+    if (order != 0)
+        return order;
+    return cell->code < c->code ? -1 : cell->code > c->code;
+}
+
+/* The row of the tally that has a control row's name, or TALLY_METHODS. *at goes through the sorted methods
+ * as control rows come in their order. */
+static uint16_t
+method_of(const struct row_order *o, const struct tally *sum, const struct control_row *c, uint32_t *at)
+{
+    while (*at < o->n_methods && compare_name(&sum->method[o->method[*at]], c) < 0)
+        ++*at;
+    if (*at < o->n_methods && compare_name(&sum->method[o->method[*at]], c) == 0)
+        return o->method[*at];
+    return TALLY_METHODS;
+}
+
+/* Merge cells and control rows, both sorted. Returns how many rows there are. */
+static uint32_t
+merge_codes(const struct row_order *o, struct row_order_code *code, const struct tally *sum,
+            const struct ranked_cell *ranked, uint32_t n_cells, const struct control_row *controls,
+            size_t n_controls, bool is_observed)
+{
+    uint32_t n = 0, i = 0, at = 0;
+
+    for (size_t k = 0; i < n_cells || k < n_controls;) {
+        const struct tally_cell *cell = i < n_cells ? &sum->cell[ranked[i].cell] : NULL;
+        const struct control_row *c = k < n_controls ? &controls[k] : NULL;
+        int order = !cell ? 1 : !c ? -1 : compare_cell(sum, cell, c);
+        struct row_order_code *row = &code[n];
+
+        if (order < 0) {
+            *row = (struct row_order_code){ ranked[i].cell, cell->method, cell->code, 0 };
+            n += is_observed;
+        } else {
+            *row = (struct row_order_code){ .method = method_of(o, sum, c, &at),
+                                            .code = c->code,
+                                            .control = (uint32_t)k + 1 };
+            if (order == 0)
+                row->cell = ranked[i].cell;
+            n += !c->is_hidden;
+        }
+        i += order <= 0;
+        k += order >= 0;
     }
     return n;
 }
 
 int
 row_order_update(struct row_order *o, const struct tally *sum, const struct config_instance *config,
+                 const struct control_row *controls, size_t n_controls, uint64_t controls_generation,
                  struct err *e)
 {
-    uint16_t rank[TALLY_METHODS], *watch;
+    uint16_t rank[TALLY_METHODS];
     struct row_order_code *code;
-    struct ranked_code *ranked;
+    struct ranked_cell *ranked;
     uint32_t n;
 
-    if (o->methods == sum->methods && o->cells == sum->cells)
+    word_order_update(&o->words, sum, config);
+    if (o->methods == sum->methods && o->cells == sum->cells && o->controls_generation == controls_generation)
         return 0;
-    watch = find_watches(o, sum, config);
     ranked = malloc(sum->cells * sizeof(*ranked));
-    code = malloc(sum->cells * sizeof(*code));
-    if (!watch || !ranked || !code) {
-        free(watch);
+    code = malloc((sum->cells + n_controls + 1) * sizeof(*code));
+    if (!ranked || !code) {
         free(ranked);
         free(code);
-        return err_set(e, -ENOMEM, "no memory to sort %u rows", sum->cells);
+        return err_set(e, -ENOMEM, "no memory to sort %zu rows", sum->cells + n_controls);
     }
     sort_methods(o, sum, rank);
     mark_configured(o, sum, config);
-    n = collect_codes(ranked, sum, config, watch, rank);
-    qsort(ranked, n, sizeof(*ranked), compare_codes);
-    for (uint32_t i = 0; i < n; i++)
-        code[i] = ranked[i].code;
+    n = sort_cells(ranked, sum, rank);
+    o->n_codes = merge_codes(o, code, sum, ranked, n, controls, n_controls, config->status_codes_observed);
     free(o->code);
+    free(ranked);
     o->code = code;
-    o->n_codes = n;
     o->methods = sum->methods;
     o->cells = sum->cells;
-    free(watch);
-    free(ranked);
+    o->controls_generation = controls_generation;
     return 0;
 }

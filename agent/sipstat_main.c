@@ -252,7 +252,7 @@ print_help(void)
          "  -j, --json              one JSON document a line\n"
          "  -n, --interval SECONDS  again and again, with rates; 0.1 to 3600\n"
          "  -c, --count N           so many times, then end\n"
-         "  -e, --events            follow the event rings: what the agent's configuration watches\n"
+         "  -e, --events            follow the event rings: what the agent asks writers to record\n"
          "  -a, --agent             the agent's own state: connection to snmpd, lanes, losses\n"
          "  -V, --version           print the version\n"
          "  -h, --help              this text\n"

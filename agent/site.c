@@ -316,8 +316,9 @@ site_look_at(struct site *s, uint64_t at_ns)
 bool
 site_name_is_reserved(const char *name)
 {
-    static const char *const reserved[] = { STORE_NAME, STORE_NAME ".damaged", SITE_LOCK_NAME,
-                                            SITE_SOCKET_NAME };
+    static const char *const reserved[] = { STORE_NAME,     STORE_NAME ".damaged",
+                                            REGISTRY_NAME,  REGISTRY_NAME ".damaged",
+                                            SITE_LOCK_NAME, SITE_SOCKET_NAME };
 
     for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
         if (strcmp(name, reserved[i]) == 0)

@@ -8,6 +8,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "agent/controls.h"
+#include "agent/flood.h"
+#include "agent/notice.h"
+#include "agent/pseudonym.h"
+#include "agent/registry.h"
 #include "agent/store.h"
 #include "agent/watcher.h"
 #include "config/config.h"
@@ -27,6 +32,8 @@ struct site_stranger {
     char name[CONFIG_NAME_OCTETS];
 };
 
+struct lane;
+
 /* One thread. */
 struct site {
     char *runtime_dir;
@@ -37,14 +44,25 @@ struct site {
     ino_t runtime_inode;
     bool is_ousted; /* another agent was found on the directory */
     struct watcher watcher;
-    struct store *store;     /* NULL while it cannot be opened: lanes wait, nothing is retired */
-    uint32_t lanes;          /* attached, over all instances */
-    uint64_t next_look_ns;   /* when something wants to be looked at again before the next tick; SITE_NEVER */
-    int said_code;           /* the trouble with the runtime directory that was last logged */
-    int said_lock_code;      /* the trouble with the lock that was last logged */
-    int said_store_code;     /* the trouble with the store that was last logged */
-    uint64_t stores_lost;    /* times a store went away or bad while the agent ran */
-    uint64_t strangers_over; /* beyond SITE_STRANGERS_MAX */
+    struct store *store;   /* NULL while it cannot be opened: lanes wait, nothing is retired */
+    uint32_t lanes;        /* attached, over all instances */
+    uint64_t next_look_ns; /* when something wants to be looked at again before the next tick; SITE_NEVER */
+    struct registry *registry;    /* NULL while it cannot be opened, or no instance is a registrar */
+    uint64_t registry_generation; /* 1, 2 ...: of the one that is open */
+    struct registry_batch *batch; /* NULL: none is begun */
+    struct lane *batch_lanes;     /* whose places are in it */
+    uint64_t registry_rest_ns;    /* after a failure: nothing is put before */
+    uint64_t batches_failed;
+    int said_batch_code;          /* the trouble with batches that was last logged */
+    struct controls *controls;    /* borrowed; NULL: all is as the MIB's defaults say, and no notifications */
+    struct notice_queue *notices; /* borrowed; NULL: none are raised */
+    const struct pseudonym *pseudonym; /* borrowed; NULL: there is no key */
+    uint32_t notice_rate;              /* status code notifications a second and instance */
+    int said_code;                     /* the trouble with the runtime directory that was last logged */
+    int said_lock_code;                /* the trouble with the lock that was last logged */
+    int said_store_code;               /* the trouble with the store that was last logged */
+    uint64_t stores_lost;              /* times a store went away or bad while the agent ran */
+    uint64_t strangers_over;           /* beyond SITE_STRANGERS_MAX */
     unsigned n_strangers;
     struct site_stranger stranger[SITE_STRANGERS_MAX];
 };
@@ -68,6 +86,23 @@ struct site_changes site_check(struct site *s);
 
 /* Ask to be looked at by `at_ns`. */
 void site_look_at(struct site *s, uint64_t at_ns);
+
+/* site_batch.c: the batch of the registry that is begun, or a new one. NULL when there is no registry, or it failed a
+ * moment ago (said once): registrations wait in the rings then. */
+struct registry_batch *site_batch(struct site *s, uint64_t now_ns);
+
+/* Whether that would give one. */
+bool site_takes_registrations(const struct site *s, uint64_t now_ns);
+
+/* Put the place of a lane into the batch that is begun: how far it was read comes true together with what was read. */
+void site_put_place(struct site *s, struct lane *l, const struct ring_cursor *place);
+
+/* End the batch, if one is begun. 0: lanes whose places were in it have them kept; or a negative errno: their
+ * registrations are to be read again. */
+int site_commit(struct site *s, uint64_t now_ns);
+
+/* CLOCK_REALTIME when CLOCK_MONOTONIC was `now_ns`. */
+uint64_t site_unix_ns(uint64_t now_ns);
 
 /* Remember a directory of no configured instance, and say so once. Nothing but directories is looked at. */
 void site_note_stranger(struct site *s, const char *name);

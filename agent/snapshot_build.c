@@ -8,13 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/core.h"
 #include "agent/json.h"
+#include "agent/word_rows.h"
 
 /* The block begins with this; the rows follow. */
 struct snapshot_block {
     struct snapshot snapshot; /* first: a snapshot is its block */
     atomic_uint references;
     struct config_hold *hold;
+    struct word_rows *words;
+    struct registry *registry; /* may be NULL */
 };
 
 /* How much there will be, at most. */
@@ -35,43 +39,52 @@ struct layout {
 static struct measure measure(struct instance *const *instance, size_t count);
 static struct snapshot_block *make_block(const struct measure *m, struct layout *at);
 static void fill_instance(struct snapshot *s, struct layout *at, const struct instance *i,
-                          const struct config_hold *hold);
+                          const struct config_hold *hold, const struct registry *registry);
 static void fill_methods(struct snapshot *s, struct layout *at, const struct instance *i, struct span *names);
 static void fill_codes(struct snapshot *s, struct layout *at, const struct instance *i,
                        const struct span *names);
 
 int
 snapshot_build(const struct snapshot **out, struct instance *const *instance, size_t count,
-               struct config_hold *hold, uint64_t generation, uint64_t now_ns, struct err *e)
+               struct config_hold *hold, struct registry *registry, uint64_t generation, uint64_t now_ns,
+               struct err *e)
 {
-    struct snapshot_block *block;
     struct span names[TALLY_METHODS];
+    struct snapshot_block *block;
+    struct word_rows *words;
     struct layout at;
     struct measure m;
+    int code = 0;
 
-    for (size_t k = 0; k < count; k++) {
-        int code = instance_sum(instance[k], e);
-
-        if (code < 0)
-            return code;
-    }
+    for (size_t k = 0; code == 0 && k < count; k++)
+        code = instance_sum(instance[k], e);
+    if (code == 0)
+        code = word_rows_get(&words, hold, instance, count, e);
+    if (code < 0)
+        return code;
     m = measure(instance, count);
     block = make_block(&m, &at);
-    if (!block)
+    if (!block) {
+        word_rows_release(words);
         return err_set(e, -ENOMEM, "no memory for a snapshot of %zu instances, %zu methods, %zu status codes",
                        m.instances, m.methods, m.codes);
+    }
+    block->hold = config_hold_take(hold);
+    block->words = words;
+    block->registry = registry ? registry_take(registry) : NULL;
     for (unsigned id = 0; id < SNAP_ROWS; id++)
         if (!at.row[id])
             block->snapshot.rows[id] = hold->rows[id];
+    block->snapshot.rows[SNAP_OPTION_TAGS] = words->tags;
+    block->snapshot.rows[SNAP_SUPPORTED_METHODS] = words->methods;
     for (size_t k = 0; k < count; k++) {
-        fill_instance(&block->snapshot, &at, instance[k], hold);
+        fill_instance(&block->snapshot, &at, instance[k], hold, registry);
         fill_methods(&block->snapshot, &at, instance[k], names);
         fill_codes(&block->snapshot, &at, instance[k], names);
     }
     assert(at.text <= at.end);
     block->snapshot.taken_ns = now_ns;
     block->snapshot.generation = generation;
-    block->hold = config_hold_take(hold);
     *out = &block->snapshot;
     return 0;
 }
@@ -93,11 +106,26 @@ snapshot_release(const struct snapshot *s)
     /* Release: our last reading comes before. Acquire: it comes before the other's freeing. */
     if (!s || atomic_fetch_sub_explicit(&block->references, 1, memory_order_acq_rel) != 1)
         return;
+    registry_release(block->registry);
+    word_rows_release(block->words);
     config_hold_release(block->hold);
     free(block);
 }
 
+struct registry *
+core_registry(const struct snapshot *s)
+{
+    return s ? ((const struct snapshot_block *)(const void *)s)->registry : NULL;
+}
+
 /* ---- the block -------------------------------------------------------------------------------------------------- */
+
+/* What somebody asked for of a row, or NULL. */
+static const struct control_row *
+control_of(const struct instance *i, const struct row_order_code *c)
+{
+    return c->control ? &i->notifier.rows[c->control - 1] : NULL;
+}
 
 static struct measure
 measure(struct instance *const *instance, size_t count)
@@ -112,6 +140,9 @@ measure(struct instance *const *instance, size_t count)
         m.text_octets += sizeof(i->software) * 3;
         for (uint32_t r = 0; r < i->sum.methods; r++)
             m.text_octets += i->sum.method[r].name_octets;
+        for (uint32_t r = 0; r < i->order.n_codes; r++)
+            if (i->order.code[r].method == TALLY_METHODS)
+                m.text_octets += control_of(i, &i->order.code[r])->method_octets;
     }
     return m;
 }
@@ -193,8 +224,21 @@ clean_text(struct layout *at, const char *text, size_t octets)
     return span_of(start, (size_t)(at->text - start));
 }
 
+/* The users of a registrar: how many, and how they are asked for. They are nobody's business unless the
+ * configuration exposes them. */
 static void
-fill_instance(struct snapshot *s, struct layout *at, const struct instance *i, const struct config_hold *hold)
+fill_users(struct snap_instance *row, const struct instance *i, const struct registry *registry)
+{
+    if (!registry || i->registry_id == 0 || !(row->roles & CONFIG_ROLE_BIT(CONFIG_ROLE_REGISTRAR)))
+        return;
+    row->current_users = registry_users(registry, i->registry_id);
+    if (i->config->registrar.expose != CONFIG_EXPOSE_NONE)
+        row->registry_id = i->registry_id;
+}
+
+static void
+fill_instance(struct snapshot *s, struct layout *at, const struct instance *i, const struct config_hold *hold,
+              const struct registry *registry)
 {
     const unsigned servers = CONFIG_ROLE_BIT(CONFIG_ROLE_PROXY) | CONFIG_ROLE_BIT(CONFIG_ROLE_REDIRECT) |
                              CONFIG_ROLE_BIT(CONFIG_ROLE_REGISTRAR);
@@ -211,6 +255,8 @@ fill_instance(struct snapshot *s, struct layout *at, const struct instance *i, c
     memcpy(row->counters, i->sum.counters, sizeof(row->counters));
     row->has_associations = i->sum.has_associations;
     row->open_transactions = tally_open_transactions(&i->sum);
+    row->notify_enable = i->notifier.notify_enable;
+    fill_users(row, i, registry);
     add_row(s, at, SNAP_INSTANCES, row);
     if (!row->is_stateless_proxy)
         add_row(s, at, SNAP_TIMED, row);
@@ -254,26 +300,40 @@ fill_methods(struct snapshot *s, struct layout *at, const struct instance *i, st
     }
 }
 
+/* The name of a row that nothing was counted of, and no method is known by. */
+static struct span
+control_name(struct layout *at, const struct control_row *control)
+{
+    struct span name = span_of(at->text, control->method_octets);
+
+    memcpy(at->text, control->method, control->method_octets);
+    at->text += control->method_octets;
+    return name;
+}
+
 static void
 fill_codes(struct snapshot *s, struct layout *at, const struct instance *i, const struct span *names)
 {
     for (uint32_t k = 0; k < i->order.n_codes; k++) {
         const struct row_order_code *c = &i->order.code[k];
-        const struct config_watch *w = c->watch ? &i->config->watches[c->watch - 1] : NULL;
+        const struct control_row *control = control_of(i, c);
         struct snap_code *row = at->code++;
 
         *row = (struct snap_code){
             .appl_index = i->config->appl_index,
-            .method = names[c->method],
+            .method = c->method < TALLY_METHODS ? names[c->method] : control_name(at, control),
             .code = c->code,
-            .in = i->sum.cell[c->cell].in,
-            .out = i->sum.cell[c->cell].out,
+            .in = c->cell ? i->sum.cell[c->cell].in : 0, /* cell 0 is what was folded */
+            .out = c->cell ? i->sum.cell[c->cell].out : 0,
             .discon_ns = i->state.discon_ns,
-            .notify = w && w->notify,
-            .emit = w ? w->emit : CONFIG_EMIT_ONE_SHOT,
-            .threshold = w ? w->threshold : 500,
-            .interval_s = w ? w->interval_s : 60,
+            .notify = control && control->notify,
+            .emit = control ? control->emit : CONTROL_ONE_SHOT,
+            .threshold = control ? control->threshold : CONTROLS_THRESHOLD_DEFAULT,
+            .interval_s = control ? control->interval_s : CONTROLS_INTERVAL_DEFAULT_S,
+            .is_asked_for = control != NULL,
         };
+        if (control && control->discon_ns > row->discon_ns)
+            row->discon_ns = control->discon_ns;
         add_row(s, at, SNAP_CODES, row);
     }
 }

@@ -9,13 +9,16 @@
 
 #include "agent/config_hold.h"
 #include "agent/instance.h"
+#include "agent/registry.h"
 #include "mib/snapshot.h"
 #include "sipcore/err.h"
 
 /* Add up and lay out all instances, as their lanes were last read: `instance[k]` is of place `k` in the
- * configuration that `hold` holds. One reference is the caller's. 0, or -ENOMEM. The core thread. */
+ * configuration that `hold` holds. `registry` (NULL: there is none now) is held as long as the snapshot;
+ * core_registry() gives it. One reference is the caller's. 0, or -ENOMEM. The core thread. */
 int snapshot_build(const struct snapshot **out, struct instance *const *instance, size_t count,
-                   struct config_hold *hold, uint64_t generation, uint64_t now_ns, struct err *e);
+                   struct config_hold *hold, struct registry *registry, uint64_t generation, uint64_t now_ns,
+                   struct err *e);
 
 /* One more reference, one less; with the last, it is freed. Any thread. snapshot_release(NULL) is fine. */
 const struct snapshot *snapshot_take(const struct snapshot *s);

@@ -4,9 +4,12 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include "agent/controls.h"
 #include "agent/core_state.h"
 #include "agent/json.h"
 #include "agent/log.h"
+#include "agent/notice.h"
+#include "agent/registry.h"
 #include "agent/status.h"
 
 static void write_agent(const struct core *c, struct json *j, uint64_t now_ns);
@@ -14,6 +17,9 @@ static void write_configuration(const struct core *c, struct json *j, uint64_t n
 static void write_agentx(const struct core *c, struct json *j, uint64_t now_ns);
 static void write_snapshot(const struct core *c, struct json *j, uint64_t now_ns);
 static void write_store(const struct core *c, struct json *j);
+static void write_registry(const struct core *c, struct json *j);
+static void write_notifications(const struct core *c, struct json *j);
+static void write_controls(const struct core *c, struct json *j);
 static void write_instance(const struct instance *i, struct json *j, uint64_t now_ns);
 static void write_strangers(const struct core *c, struct json *j);
 
@@ -25,6 +31,9 @@ status_write(const struct core *c, struct json *j, uint64_t now_ns)
     write_agentx(c, j, now_ns);
     write_snapshot(c, j, now_ns);
     write_store(c, j);
+    write_registry(c, j);
+    write_notifications(c, j);
+    write_controls(c, j);
     json_array(j, "instances");
     for (size_t k = 0; k < c->n_instances; k++)
         write_instance(c->instance[k], j, now_ns);
@@ -136,6 +145,78 @@ write_store(const struct core *c, struct json *j)
     json_close(j);
 }
 
+static void
+write_registry(const struct core *c, struct json *j)
+{
+    struct registry_stats stats;
+
+    json_object(j, "registry");
+    json_string(j, "directory", REGISTRY_NAME);
+    json_bool(j, "is_open", c->site.registry != NULL);
+    json_bool(j, "is_refused", c->said_registry_code != 0 || c->site.said_batch_code != 0);
+    json_number(j, "batches_failed", c->site.batches_failed);
+    if (c->site.registry) {
+        registry_stats_get(c->site.registry, &stats);
+        json_number(j, "users", stats.users);
+        json_number(j, "contacts", stats.contacts);
+        json_number(j, "users_without_contacts", stats.strangers);
+        json_number(j, "octets", stats.octets);
+        json_number(j, "octets_max", stats.octets_max);
+        json_number(j, "batches", stats.batches);
+        json_number(j, "expired", stats.expired);
+        json_number(j, "contacts_left_out", stats.contacts_over);
+        json_number(j, "users_without_contacts_left_out", stats.strangers_over);
+        json_number(j, "sets_refused_full", stats.refused_full);
+        json_number(j, "errors", stats.errors);
+        json_string(j, "last_error", stats.last_error);
+    }
+    json_close(j);
+}
+
+/* `repeated` and `sent` are what the AgentX thread says. */
+static void
+write_notifications(const struct core *c, struct json *j)
+{
+    struct notice_stats stats;
+    struct agentx_report r;
+    uint64_t raised = 0, capped = 0;
+
+    for (size_t k = 0; k < c->n_instances; k++) {
+        raised += c->instance[k]->notifier.raised;
+        capped += c->instance[k]->notifier.capped.total;
+    }
+    pthread_mutex_lock((pthread_mutex_t *)&c->mutex);
+    r = c->report;
+    pthread_mutex_unlock((pthread_mutex_t *)&c->mutex);
+    notice_queue_stats(c->notices, &stats);
+    json_object(j, "notifications");
+    json_number(j, "raised", raised);
+    json_number(j, "capped", capped);
+    json_number(j, "overflowed", stats.overflowed);
+    json_number(j, "waiting", stats.waiting);
+    json_number(j, "waiting_max", stats.max);
+    json_number(j, "delivered", stats.delivered);
+    json_number(j, "sent", r.notices_sent);
+    json_number(j, "repeated", r.notices_repeated);
+    json_number(j, "rate_max", c->site.notice_rate);
+    json_close(j);
+}
+
+static void
+write_controls(const struct core *c, struct json *j)
+{
+    struct controls_stats stats;
+
+    controls_stats_get(c->controls, &stats);
+    json_object(j, "controls");
+    json_number(j, "sets", stats.sets);
+    json_number(j, "sets_undone", stats.sets_undone);
+    json_number(j, "rows_set", stats.rows_set);
+    json_number(j, "rows_destroyed", stats.rows_hidden);
+    json_string(j, "trouble", stats.trouble);
+    json_close(j);
+}
+
 /* ---- instances -------------------------------------------------------------------------------------------------- */
 
 static void
@@ -202,10 +283,25 @@ write_losses(const struct instance *i, struct json *j)
     json_object(j, "overflows");
     json_number(j, "methods_folded", c[LANE_METHODS_FOLDED] + i->sum.methods_folded);
     json_number(j, "status_codes_folded", c[LANE_CELLS_FOLDED] + i->sum.cells_folded);
-    json_number(j, "watches_folded", i->order.watches_folded);
     json_number(j, "transactions_evicted", c[LANE_TRANS_EVICTED]);
     json_number(j, "finished_evicted", c[LANE_TRANS_MEMORY_EVICTED]);
     json_number(j, "events_cut", c[LANE_EVENTS_CUT]);
+    json_close(j);
+}
+
+/* What was read off the event rings, and what it led to. */
+static void
+write_events(const struct instance *i, struct json *j)
+{
+    json_object(j, "events");
+    json_number(j, "read", i->events);
+    json_number(j, "lost", i->events_lost.total);
+    json_number(j, "bindings_broken", i->bindings_broken);
+    json_number(j, "notifications_raised", i->notifier.raised);
+    json_number(j, "notifications_capped", i->notifier.capped.total);
+    json_number(j, "notifications_without_room", i->notifier.overflowed.total);
+    json_number(j, "notification_number", i->notifier.sequence);
+    json_bool(j, "keeps_registrations", i->keeps_registrations);
     json_close(j);
 }
 
@@ -230,6 +326,7 @@ write_instance(const struct instance *i, struct json *j, uint64_t now_ns)
     write_counters(i, j);
     write_lanes(i, j);
     write_losses(i, j);
+    write_events(i, j);
     json_close(j);
 }
 

@@ -8,18 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
 
 #include "agent/site_names.h"
 #include "agent/store_codec.h"
+#include "agent/store_env.h"
 #include "agent/store_files.h"
-#include "agent/store_probe.h"
 #include "config/config.h"
 
 enum {
-    LAYOUT = 1, /* of the tables and their values; a newer one is refused */
+    LAYOUT = 2, /* of the tables and their values; a newer one is refused, an older one set aside */
     TABLES_MAX = 8,
     FORGET_MAX = 1024, /* identities of removed lanes waiting for a transaction; a start drops what is over */
 };
@@ -64,36 +61,6 @@ static int check_layout(struct store *s, MDB_txn *txn, struct err *e);
 
 /* ---- errors ----------------------------------------------------------------------------------------------------- */
 
-/* LMDB's codes as errno. What says that the file is not what it should be becomes -EBADMSG. */
-static int
-code_of(int code)
-{
-    switch (code) {
-    case MDB_MAP_FULL: return -ENOSPC;
-    case MDB_PAGE_NOTFOUND:
-    case MDB_CORRUPTED:
-    case MDB_INVALID:
-    case MDB_VERSION_MISMATCH:
-    case MDB_INCOMPATIBLE:
-    case MDB_BAD_DBI:
-    case MDB_BAD_VALSIZE: return -EBADMSG;
-    case MDB_PANIC:
-    case MDB_BAD_TXN: return -EIO;
-    default: return code > 0 ? -code : code < -30000 ? -EIO : code;
-    }
-}
-
-/* LMDB calls it an input/output error when a part of what it writes does not fit. */
-static bool
-is_full(const struct store *s)
-{
-    struct statvfs fs;
-    int fd;
-
-    return s->env && mdb_env_get_fd(s->env, &fd) == 0 && fstatvfs(fd, &fs) == 0 &&
-           fs.f_bavail * fs.f_frsize < 65536;
-}
-
 /* Note a failure of LMDB (or a negative errno) and put it into words. */
 static int
 complain(struct store *s, int code, struct err *e, const char *doing)
@@ -105,17 +72,11 @@ complain(struct store *s, int code, struct err *e, const char *doing)
     s->errors++;
     if (code == MDB_PANIC || code == MDB_MAP_RESIZED)
         s->is_given_up = true;
-    if (code_of(code) == -EBADMSG)
+    if (store_code(code) == -EBADMSG)
         s->is_damaged = true;
-    if (code == EIO && is_full(s))
-        code = ENOSPC;
-    if (code == ENOSPC || code == -ENOSPC)
-        err_set(e, -ENOSPC, "cannot %s: the file system is full", doing);
-    else
-        err_set(e, -EIO, "cannot %s: %s", doing,
-                code < 0 && code > -30000 ? strerror(-code) : mdb_strerror(code));
+    code = store_explain(s->env, code, e, doing);
     snprintf(s->last_error, sizeof(s->last_error), "%.250s", e->text);
-    return code_of(code);
+    return code;
 }
 
 /* ---- opening ---------------------------------------------------------------------------------------------------- */
@@ -162,36 +123,14 @@ store_close(struct store *s)
     free(s);
 }
 
-/* LMDB wants a path. That nobody put another directory there meanwhile is checked afterwards, by the file
- * it has open. */
 static int
 open_environment(struct store *s, const char *runtime_dir, int runtime_fd, struct err *e)
 {
-    char path[4096];
-    int code, fd;
+    const struct store_env_options options = { .name = STORE_NAME,
+                                               .tables = TABLES_MAX,
+                                               .map_octets = MAP_OCTETS };
 
-    code = store_files_prepare(runtime_fd, e);
-    if (code < 0)
-        return code;
-    if ((size_t)snprintf(path, sizeof(path), "%s/%s", runtime_dir, STORE_NAME) >= sizeof(path))
-        return err_set(e, -ENAMETOOLONG, "the path is too long");
-    code = store_probe(path, TABLES_MAX, MAP_OCTETS, e);
-    if (code < 0)
-        return code;
-    code = mdb_env_create(&s->env);
-    if (code == 0)
-        code = mdb_env_set_mapsize(s->env, MAP_OCTETS);
-    if (code == 0)
-        code = mdb_env_set_maxdbs(s->env, TABLES_MAX);
-    if (code == 0)
-        code = mdb_env_open(s->env, path, MDB_NOSYNC | MDB_NOMETASYNC | MDB_NOTLS, 0600);
-    if (code == 0)
-        code = mdb_env_get_fd(s->env, &fd);
-    if (code != 0)
-        return complain(s, code, e, "open it");
-    if (!store_files_are(runtime_fd, fd, &s->file))
-        return err_set(e, -EAGAIN, "somebody replaced it while it was opened");
-    return 0;
+    return store_env_open(&s->env, &s->file, runtime_dir, runtime_fd, &options, e);
 }
 
 static int
@@ -225,32 +164,13 @@ open_tables(struct store *s, struct err *e)
 static int
 check_layout(struct store *s, MDB_txn *txn, struct err *e)
 {
-    MDB_val key = { .mv_size = 6, .mv_data = "layout" }, value;
-    uint32_t layout = LAYOUT;
-    int code = mdb_get(txn, s->meta, &key, &value);
-
-    if (code == MDB_NOTFOUND) {
-        value = (MDB_val){ .mv_size = sizeof(layout), .mv_data = &layout };
-        code = mdb_put(txn, s->meta, &key, &value, 0);
-    }
-    if (code != 0)
-        return complain(s, code, e, "read its layout");
-    if (value.mv_size != sizeof(layout))
-        return err_set(e, -EBADMSG, "damaged: a layout of %zu octets", value.mv_size);
-    memcpy(&layout, value.mv_data, sizeof(layout));
-    if (layout > LAYOUT)
-        return err_set(
-            e, -EPROTONOSUPPORT,
-            "made by a newer sipmibd (layout %u, this one knows %d): run that one, or remove the directory and "
-            "lose the counts of writers that have ended",
-            layout, LAYOUT);
-    return layout == LAYOUT ? 0 : err_set(e, -EBADMSG, "damaged: layout %u", layout);
+    return store_env_layout(s->env, txn, s->meta, LAYOUT, "lose the counts of writers that have ended", e);
 }
 
 enum store_health
 store_health(const struct store *s, int runtime_fd)
 {
-    if (s->is_given_up || !store_files_still(runtime_fd, &s->file))
+    if (s->is_given_up || !store_files_still(runtime_fd, STORE_NAME, &s->file))
         return STORE_GONE;
     return s->is_damaged ? STORE_DAMAGED : STORE_SOUND;
 }
@@ -258,7 +178,7 @@ store_health(const struct store *s, int runtime_fd)
 int
 store_set_aside(const char *runtime_dir, int runtime_fd, struct err *e)
 {
-    int code = store_files_set_aside(runtime_fd, e);
+    int code = store_files_set_aside(runtime_fd, STORE_NAME, e);
 
     return code < 0 ? err_wrap(e, code, "store %s/%s", runtime_dir, STORE_NAME) : 0;
 }

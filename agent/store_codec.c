@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* How the store's values look.
  *
- *   totals: struct totals_head, n_counters counters; for each method a length octet, the name and n_method_counters
- *   counters; for each cell the number of its method among those before, its code, in and out. */
+ *   totals: struct totals_head, n_counters counters; for each method a length octet, the name and
+ *   n_method_counters counters; for each cell the number of its method among those before, its code, in and
+ *   out; for each word its uses, a length octet and the text. */
 #include "agent/store_codec.h"
 
 #include <errno.h>
@@ -10,15 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TOTALS_MAGIC 0x31544f54u /* "TOT1" */
+#define TOTALS_MAGIC 0x32544f54u /* "TOT2" */
 #define STATE_MAGIC  0x31545453u /* "STT1" */
 
 struct totals_head {
     uint32_t magic;
     uint32_t octets;   /* of the whole value */
     uint64_t checksum; /* of all after this member */
-    uint32_t n_counters, n_method_counters, n_methods, n_cells;
-    uint64_t methods_folded, cells_folded;
+    uint32_t n_counters, n_method_counters, n_methods, n_cells, n_words, reserved;
+    uint64_t methods_folded, cells_folded, words_folded;
     uint64_t has_associations;
 };
 
@@ -108,6 +109,29 @@ put_rows(struct cursor *c, const struct tally *t, const uint16_t number[TALLY_ME
     }
 }
 
+static void
+put_words(struct cursor *c, const struct tally *t)
+{
+    for (uint32_t i = 0; i < t->words; i++) {
+        const struct lane_word_copy *w = &t->word[i];
+
+        put(c, &w->uses, sizeof(w->uses));
+        put(c, &w->octets, 1);
+        put(c, w->text, w->octets);
+    }
+}
+
+/* Octets that put_rows() and put_words() will take, but for the methods. */
+static size_t
+cell_and_word_octets(const struct tally *t, uint32_t n_cells)
+{
+    size_t octets = (size_t)n_cells * (2 * sizeof(uint16_t) + 2 * sizeof(uint64_t));
+
+    for (uint32_t i = 0; i < t->words; i++)
+        octets += sizeof(t->word[i].uses) + 1 + t->word[i].octets;
+    return octets;
+}
+
 int
 totals_encode(const struct tally *t, uint8_t **out, size_t *octets, struct err *e)
 {
@@ -117,6 +141,8 @@ totals_encode(const struct tally *t, uint8_t **out, size_t *octets, struct err *
         .n_method_counters = LANE_METHOD_COUNTERS,
         .methods_folded = t->methods_folded,
         .cells_folded = t->cells_folded,
+        .words_folded = t->words_folded,
+        .n_words = t->words,
         .has_associations = t->has_associations,
     };
     size_t size = sizeof(head) + sizeof(t->counters);
@@ -126,7 +152,7 @@ totals_encode(const struct tally *t, uint8_t **out, size_t *octets, struct err *
     head.n_methods = choose_methods(t, number, &size);
     for (uint32_t i = 0; i < t->cells; i++)
         head.n_cells += cell_counts(&t->cell[i]);
-    size += (size_t)head.n_cells * (2 * sizeof(uint16_t) + 2 * sizeof(uint64_t));
+    size += cell_and_word_octets(t, head.n_cells);
     head.octets = (uint32_t)size;
     *out = malloc(size);
     if (!*out)
@@ -135,6 +161,7 @@ totals_encode(const struct tally *t, uint8_t **out, size_t *octets, struct err *
     put(&c, &head, sizeof(head));
     put(&c, t->counters, sizeof(t->counters));
     put_rows(&c, t, number);
+    put_words(&c, t);
     head.checksum = head_checksum(*out, size);
     memcpy(*out + offsetof(struct totals_head, checksum), &head.checksum, sizeof(head.checksum));
     *octets = size;
@@ -191,12 +218,26 @@ add_cell(struct cursor *c, struct tally *t, const uint16_t *rows, uint32_t n_row
     if (!get(c, &method, sizeof(method)) || !get(c, &code, sizeof(code)) || !get(c, &in, sizeof(in)) ||
         !get(c, &out, sizeof(out)) || method >= n_rows)
         return -EBADMSG;
-    cell = code >= 100 && code <= 699 ? tally_cell(t, rows[method], code) : 0;
+    cell = code >= LANE_CODE_FIRST && code < LANE_CODE_FIRST + LANE_CODES ? tally_cell(t, rows[method], code)
+                                                                          : 0;
     if (cell == 0 && code != 0 && t->cells < TALLY_CELLS)
         return -ENOMEM;
     t->cell[cell].in += in;
     t->cell[cell].out += out;
     return 0;
+}
+
+static bool
+add_word(struct cursor *c, struct tally *t)
+{
+    char text[LANE_WORD_TEXT_OCTETS];
+    uint32_t uses;
+    uint8_t octets;
+
+    if (!get(c, &uses, sizeof(uses)) || !get(c, &octets, 1) || octets > sizeof(text) || !get(c, text, octets))
+        return false;
+    tally_word(t, text, octets, uses);
+    return true;
 }
 
 static bool
@@ -217,6 +258,7 @@ totals_decode(struct tally *t, const void *data, size_t octets, struct err *e)
         return err_set(e, -EBADMSG, "damaged totals of %zu octets", octets);
     t->methods_folded += head.methods_folded;
     t->cells_folded += head.cells_folded;
+    t->words_folded += head.words_folded;
     t->has_associations |= head.has_associations != 0;
     if (!add_counters(&c, t->counters, LANE_COUNTERS_MAX, head.n_counters))
         return err_set(e, -EBADMSG, "damaged totals: no room for %u counters", head.n_counters);
@@ -229,6 +271,9 @@ totals_decode(struct tally *t, const void *data, size_t octets, struct err *e)
         if (code < 0)
             return err_set(e, code, code == -ENOMEM ? "no memory for cell %u" : "damaged totals: cell %u", i);
     }
+    for (uint32_t i = 0; i < head.n_words; i++)
+        if (!add_word(&c, t))
+            return err_set(e, -EBADMSG, "damaged totals: word %u", i);
     return 0;
 }
 

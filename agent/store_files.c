@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The files under the store. */
+/* The files under an LMDB environment. */
 #include "agent/store_files.h"
 
 #include <errno.h>
@@ -9,26 +9,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/store.h"
-
-#define DAMAGED_NAME STORE_NAME ".damaged"
-#define DATA_FILE    "data.mdb" /* LMDB's names in its directory */
-#define LOCK_FILE    "lock.mdb"
+#define DATA_FILE "data.mdb" /* LMDB's names in its directory */
+#define LOCK_FILE "lock.mdb"
 
 /* LMDB's reader table takes 64 octets a reader; a file that is large enough already it leaves at its size. */
-enum { LOCK_FILE_OCTETS = 16384 };
+enum { LOCK_FILE_OCTETS = 16384, NAME_OCTETS = 128 };
 
 static int allocate_lock_file(int store_fd, struct err *e);
 
 int
-store_files_prepare(int runtime_fd, struct err *e)
+store_files_prepare(int runtime_fd, const char *name, struct err *e)
 {
     struct stat st;
     int fd, code = 0;
 
-    if (mkdirat(runtime_fd, STORE_NAME, 0700) < 0 && errno != EEXIST)
+    if (mkdirat(runtime_fd, name, 0700) < 0 && errno != EEXIST)
         return err_sys(e, -errno, "cannot make it");
-    fd = openat(runtime_fd, STORE_NAME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    fd = openat(runtime_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return err_sys(e, -errno, "cannot open it");
     if (fstat(fd, &st) < 0)
@@ -60,33 +57,51 @@ allocate_lock_file(int store_fd, struct err *e)
 }
 
 bool
-store_files_are(int runtime_fd, int fd, struct store_file_identity *identity)
+store_files_are(int runtime_fd, const char *name, int fd, struct store_file_identity *identity)
 {
     struct stat st;
 
     if (fstat(fd, &st) < 0)
         return false;
     *identity = (struct store_file_identity){ .device = st.st_dev, .inode = st.st_ino };
-    return store_files_still(runtime_fd, identity);
+    return store_files_still(runtime_fd, name, identity);
 }
 
 bool
-store_files_still(int runtime_fd, const struct store_file_identity *identity)
+store_files_still(int runtime_fd, const char *name, const struct store_file_identity *identity)
 {
+    char path[NAME_OCTETS];
     struct stat st;
 
-    return fstatat(runtime_fd, STORE_NAME "/" DATA_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-           st.st_dev == identity->device && st.st_ino == identity->inode;
+    snprintf(path, sizeof(path), "%s/%s", name, DATA_FILE);
+    return fstatat(runtime_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == identity->device &&
+           st.st_ino == identity->inode;
 }
 
 int
-store_files_set_aside(int runtime_fd, struct err *e)
+store_files_set_aside(int runtime_fd, const char *name, struct err *e)
 {
-    unlinkat(runtime_fd, DAMAGED_NAME "/" DATA_FILE, 0);
-    unlinkat(runtime_fd, DAMAGED_NAME "/" LOCK_FILE, 0);
-    unlinkat(runtime_fd, DAMAGED_NAME, AT_REMOVEDIR);
-    if (renameat(runtime_fd, STORE_NAME, runtime_fd, DAMAGED_NAME) < 0)
-        return err_sys(e, -errno, "cannot rename it to %s", DAMAGED_NAME);
+    char aside[NAME_OCTETS];
+
+    snprintf(aside, sizeof(aside), "%s.damaged", name);
+    store_files_remove(runtime_fd, aside, NULL);
+    if (renameat(runtime_fd, name, runtime_fd, aside) < 0)
+        return err_sys(e, -errno, "cannot rename it to %s", aside);
+    return 0;
+}
+
+int
+store_files_remove(int runtime_fd, const char *name, struct err *e)
+{
+    static const char *const files[] = { DATA_FILE, LOCK_FILE };
+    char path[NAME_OCTETS];
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", name, files[i]);
+        unlinkat(runtime_fd, path, 0);
+    }
+    if (unlinkat(runtime_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+        return err_sys(e, -errno, "cannot remove it");
     return 0;
 }
 

@@ -17,7 +17,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PATIENCE_S = 10, SCRATCH_OCTETS = 65536, REWRITTEN_MAX = 4096, FREE_TABLE = 0, MAIN_TABLE = 1 };
+enum {
+    PATIENCE_S = 10,
+    PAGE_OCTETS = 4096,
+    SCRATCH_OCTETS = 65536,
+    REWRITTEN_MAX = 4096,
+    FREE_TABLE = 0,
+    MAIN_TABLE = 1
+};
 
 static void be_a_child(void);
 static bool is_usable(const char *path, unsigned tables, size_t map_octets);
@@ -65,7 +72,7 @@ be_a_child(void)
     setitimer(ITIMER_PROF, &patience, NULL); /* its own time: a busy machine is no damage */
 }
 
-/* Every octet of every value. */
+/* Every value, and an octet of each page of it: more finds nothing more. */
 static bool
 read_table(MDB_txn *txn, MDB_dbi table)
 {
@@ -77,8 +84,8 @@ read_table(MDB_txn *txn, MDB_dbi table)
     if (mdb_cursor_open(txn, table, &cursor) != 0)
         return false;
     while ((code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
-        for (size_t i = 0; i < value.mv_size; i++)
-            sum ^= ((const uint8_t *)value.mv_data)[i];
+        for (size_t i = 0; i < value.mv_size; i += PAGE_OCTETS)
+            sum ^= ((const uint8_t *)value.mv_data)[i] ^ ((const uint8_t *)value.mv_data)[value.mv_size - 1];
     mdb_cursor_close(cursor);
     (void)sum;
     return code == MDB_NOTFOUND;

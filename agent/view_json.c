@@ -24,6 +24,7 @@ static void put_counters(struct json *j, const char *key, const struct tally *t)
 static void put_rates(struct json *j, const struct view *v, const struct view_instance *i);
 static void put_methods(struct json *j, const struct tally *t);
 static void put_codes(struct json *j, const struct tally *t);
+static void put_words(struct json *j, const struct tally *t);
 static void put_writers(struct json *j, const struct view_instance *i);
 
 bool
@@ -67,6 +68,7 @@ put_instance(struct json *j, const struct view *v, const struct view_instance *i
         put_rates(j, v, i);
     put_methods(j, &i->sum);
     put_codes(j, &i->sum);
+    put_words(j, &i->sum);
     put_writers(j, i);
     json_close(j);
 }
@@ -120,6 +122,33 @@ put_codes(struct json *j, const struct tally *t)
         json_number(j, "code", t->cell[c].code);
         json_number(j, "in", t->cell[c].in);
         json_number(j, "out", t->cell[c].out);
+        json_close(j);
+    }
+    json_close(j);
+}
+
+/* What the instance sent, and the header fields it stood in. */
+static void
+put_words(struct json *j, const struct tally *t)
+{
+    static const struct {
+        uint32_t use;
+        const char *header;
+    } headers[] = {
+        { LANE_WORD_REQUIRE, "Require" },     { LANE_WORD_PROXY_REQUIRE, "Proxy-Require" },
+        { LANE_WORD_SUPPORTED, "Supported" }, { LANE_WORD_UNSUPPORTED, "Unsupported" },
+        { LANE_WORD_ALLOW, "Allow" },
+    };
+
+    json_array(j, "words");
+    for (uint32_t w = 0; w < t->words; w++) {
+        json_object(j, NULL);
+        json_string(j, "word", t->word[w].text);
+        json_array(j, "headers");
+        for (unsigned k = 0; k < sizeof(headers) / sizeof(headers[0]); k++)
+            if (t->word[w].uses & headers[k].use)
+                json_string(j, NULL, headers[k].header);
+        json_close(j);
         json_close(j);
     }
     json_close(j);

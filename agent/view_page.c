@@ -12,10 +12,13 @@ enum { TEXT_OCTETS = 1024 };
 static void put_agent(const struct json_value *agent, FILE *out);
 static void put_master(const struct json_value *agentx, FILE *out);
 static void put_snapshot(const struct json_value *snapshot, FILE *out);
+static void put_notifications(const struct json_value *answer, FILE *out);
+static void put_registrations(const struct json_value *registry, FILE *out);
 static void put_instances(const struct json_value *instances, FILE *out);
 static bool put_agent_troubles(const struct json_value *answer, FILE *out);
 static bool put_reload_trouble(const struct json_value *configuration, FILE *out);
 static bool put_store_trouble(const struct json_value *store, FILE *out);
+static bool put_event_troubles(const struct json_value *answer, FILE *out);
 static bool put_strangers(const struct json_value *answer, FILE *out);
 static bool put_instance_troubles(const struct json_value *instance, FILE *out);
 static bool put_set_aside(const struct json_value *instance, const char *name, FILE *out);
@@ -29,11 +32,14 @@ view_print_page(const struct json_value *answer, FILE *out)
     put_agent(json_get(answer, "agent"), out);
     put_master(json_get(answer, "agentx"), out);
     put_snapshot(json_get(answer, "snapshot"), out);
+    put_notifications(answer, out);
+    put_registrations(json_get(answer, "registry"), out);
     fputc('\n', out);
     put_instances(instances, out);
     any = put_agent_troubles(answer, out);
     any |= put_reload_trouble(json_get(answer, "configuration"), out);
     any |= put_store_trouble(json_get(answer, "store"), out);
+    any |= put_event_troubles(answer, out);
     any |= put_strangers(answer, out);
     for (const struct json_value *i = instances ? instances->first : NULL; i; i = i->next)
         any |= put_instance_troubles(i, out);
@@ -97,6 +103,31 @@ put_snapshot(const struct json_value *snapshot, FILE *out)
     view_put_text(out, 8, "data:   %.1f seconds old, %.0f method rows and %.0f status code rows",
                   json_get_number(snapshot, "age_ms") / 1000, json_get_number(snapshot, "method_rows"),
                   json_get_number(snapshot, "status_code_rows"));
+}
+
+/* Only once there is something to tell. */
+static void
+put_notifications(const struct json_value *answer, FILE *out)
+{
+    const struct json_value *n = json_get(answer, "notifications"), *set = json_get(answer, "controls");
+
+    if (json_get_number(n, "raised") > 0)
+        view_put_text(out, 8, "traps:  %.0f raised, %.0f taken by snmpd, %.0f waiting of at most %.0f",
+                      json_get_number(n, "raised"), json_get_number(n, "delivered"),
+                      json_get_number(n, "waiting"), json_get_number(n, "waiting_max"));
+    if (json_get_number(set, "sets") > 0)
+        view_put_text(out, 8, "SETs:   %.0f carried out, %.0f taken back; %.0f status code rows made by them",
+                      json_get_number(set, "sets"), json_get_number(set, "sets_undone"),
+                      json_get_number(set, "rows_set"));
+}
+
+static void
+put_registrations(const struct json_value *registry, FILE *out)
+{
+    if (json_get_bool(registry, "is_open"))
+        view_put_text(out, 8, "users:  %.0f registered with %.0f contacts, in %.1f MiB",
+                      json_get_number(registry, "users"), json_get_number(registry, "contacts"),
+                      json_get_number(registry, "octets") / (1 << 20));
 }
 
 static void
@@ -193,6 +224,32 @@ put_store_trouble(const struct json_value *store, FILE *out)
     return any;
 }
 
+/* Notifications that were left out, settings that cannot be kept, registrations that are not taken. */
+static bool
+put_event_troubles(const struct json_value *answer, FILE *out)
+{
+    const struct json_value *n = json_get(answer, "notifications"), *r = json_get(answer, "registry");
+    char text[TEXT_OCTETS];
+    bool any = false;
+
+    any |= put_count(out, "notifications", n, "capped", "left out: more than notifications.rate");
+    any |= put_count(out, "notifications", n, "overflowed", "left out: no room while snmpd was away");
+    if (*plain(text, json_get(answer, "controls"), "trouble")) {
+        view_put_text(out, 4, "settings: %s", text);
+        any = true;
+    }
+    if (json_get_bool(r, "is_refused")) {
+        view_put_text(out, 4, "registrations: not taken now, they wait in the event rings: %s",
+                      plain(text, r, "last_error"));
+        any = true;
+    }
+    any |= put_count(out, "registrations", r, "contacts_left_out", "contacts left out: too many of one user");
+    any |= put_count(out, "registrations", r, "users_without_contacts_left_out",
+                     "failed authentications of too many unknown users left out");
+    return any |
+           put_count(out, "registrations", r, "sets_refused_full", "times there was no room for a user");
+}
+
 static bool
 put_strangers(const struct json_value *answer, FILE *out)
 {
@@ -215,6 +272,7 @@ static bool
 put_instance_troubles(const struct json_value *instance, FILE *out)
 {
     const struct json_value *lanes = json_get(instance, "lanes"), *lost = json_get(instance, "overflows");
+    const struct json_value *events = json_get(instance, "events");
     char name[TEXT_OCTETS], interest[TEXT_OCTETS], words[64];
     bool any = false;
 
@@ -233,6 +291,10 @@ put_instance_troubles(const struct json_value *instance, FILE *out)
     any |= put_count(out, name, lanes, "refused", "lanes refused: no room for more");
     any |= put_count(out, name, lanes, "waiting_to_be_retired", "lanes of ended writers wait to be retired");
     any |= put_count(out, name, lanes, "waiting_to_be_removed", "retired lanes wait to be removed");
+    any |=
+        put_count(out, name, events, "lost", "events overwritten before they were read: longer rings help");
+    any |= put_count(out, name, events, "bindings_broken",
+                     "incomplete registrations passed over: they come back with their refreshes");
     for (const struct json_value *i = lost ? lost->first : NULL; i; i = i->next) {
         snprintf(words, sizeof(words), "%s", i->key);
         for (char *c = words; (c = strchr(c, '_'));)

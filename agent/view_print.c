@@ -3,6 +3,7 @@
 #include "agent/view_print.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -15,6 +16,7 @@ static void print_instance(const struct view *v, const struct view_instance *i, 
 static void print_summary(const struct view *v, const struct view_instance *i, FILE *out);
 static void print_methods(const struct view *v, const struct view_instance *i, FILE *out);
 static void print_codes(const struct view *v, const struct view_instance *i, FILE *out);
+static void print_words(const struct view_instance *i, FILE *out);
 static void print_losses(const struct view_instance *i, FILE *out);
 static void print_writers(const struct view_instance *i, FILE *out);
 
@@ -51,6 +53,7 @@ print_instance(const struct view *v, const struct view_instance *i, FILE *out)
     print_summary(v, i, out);
     print_methods(v, i, out);
     print_codes(v, i, out);
+    print_words(i, out);
     print_losses(i, out);
     print_writers(i, out);
 }
@@ -157,8 +160,8 @@ print_codes(const struct view *v, const struct view_instance *i, FILE *out)
     bool is_first = true;
 
     for (uint32_t m = 0; m < t->methods; m++) {
-        for (unsigned code = 100; code < 700; code++) {
-            uint32_t row = t->index[m * 600 + code - 100];
+        for (unsigned k = 0; k < LANE_CODES; k++) {
+            uint32_t row = t->index[m * LANE_CODES + k];
 
             if (row == 0)
                 continue;
@@ -169,6 +172,41 @@ print_codes(const struct view *v, const struct view_instance *i, FILE *out)
         }
     }
     if (!is_first)
+        fputc('\n', out);
+}
+
+/* What the instance has sent in one header field, if anything; true then. They are tokens: nothing to escape. */
+static bool
+print_header_words(const struct tally *t, uint32_t use, const char *header, FILE *out)
+{
+    char *line = NULL;
+    size_t octets = 0;
+    FILE *words = open_memstream(&line, &octets);
+
+    if (!words)
+        return false; /* no memory: the rest is worth more */
+    for (uint32_t k = 0; k < t->words; k++)
+        if (t->word[k].uses & use)
+            fprintf(words, "%s%s", ftell(words) > 0 ? ", " : "", t->word[k].text);
+    if (fclose(words) == 0 && octets > 0)
+        view_put_text(out, 18, "  %-14s  %s", header, line);
+    free(line);
+    return octets > 0;
+}
+
+static void
+print_words(const struct view_instance *i, FILE *out)
+{
+    bool any = false;
+
+    if (i->sum.words == 0)
+        return;
+    any |= print_header_words(&i->sum, LANE_WORD_SUPPORTED, "Supported", out);
+    any |= print_header_words(&i->sum, LANE_WORD_REQUIRE, "Require", out);
+    any |= print_header_words(&i->sum, LANE_WORD_PROXY_REQUIRE, "Proxy-Require", out);
+    any |= print_header_words(&i->sum, LANE_WORD_UNSUPPORTED, "Unsupported", out);
+    any |= print_header_words(&i->sum, LANE_WORD_ALLOW, "Allow", out);
+    if (any)
         fputc('\n', out);
 }
 
@@ -185,9 +223,20 @@ print_losses(const struct view_instance *i, FILE *out)
 #undef X
     };
     static const enum lane_counter shown[] = {
-        LANE_UNSUPPORTED_URIS,     LANE_UNSUPPORTED_METHODS, LANE_DISCARDED,     LANE_PROXY_REQUIRE_FAILED,
-        LANE_OUT_UNPARSABLE,       LANE_TRANS_TIMED_OUT,     LANE_TRANS_EVICTED, LANE_TRANS_UNMATCHED,
-        LANE_TRANS_MEMORY_EVICTED, LANE_METHODS_FOLDED,      LANE_CELLS_FOLDED,  LANE_EVENTS_CUT,
+        LANE_UNSUPPORTED_URIS,
+        LANE_UNSUPPORTED_METHODS,
+        LANE_DISCARDED,
+        LANE_PROXY_REQUIRE_FAILED,
+        LANE_OUT_UNPARSABLE,
+        LANE_TRANS_TIMED_OUT,
+        LANE_TRANS_EVICTED,
+        LANE_TRANS_UNMATCHED,
+        LANE_TRANS_MEMORY_EVICTED,
+        LANE_METHODS_FOLDED,
+        LANE_CELLS_FOLDED,
+        LANE_EVENTS_CUT,
+        LANE_SIGCOMP,
+        LANE_WORDS_FOLDED,
         LANE_KEEPALIVES,
     };
     bool any = false;

@@ -85,7 +85,7 @@ enum config_emit { CONFIG_EMIT_NORMAL = 1, CONFIG_EMIT_ONE_SHOT = 2 };
 /* One row of sipCommonStatusCodeTable asked for by the configuration, its notification settings with it. */
 struct config_watch {
     char *method;
-    unsigned code; /* 100 to 699 */
+    unsigned code; /* 100 to 999 */
     bool notify;   /* sipCommonStatusCodeNotifSend */
     enum config_emit emit;
     uint32_t threshold; /* messages */
@@ -140,6 +140,10 @@ struct config {
     char *agentx_socket; /* as net-snmp spells it: "unix:/var/agentx/master", "tcp:127.0.0.1:705" */
     uint32_t ping_interval_s;
     uint32_t snapshot_max_age_ms;
+    struct {
+        uint32_t rate;  /* sipCommonStatusCodeNotif a second and instance, 1 to 1000 */
+        uint32_t queue; /* notifications kept while there is no master, 16 to 100000 */
+    } notifications;
     struct config_instance *instances; /* in the order of appl_index */
     size_t n_instances;
     struct {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CODES_MAX = 600 }; /* 100 to 699 */
+enum { CODES_MAX = 900 }; /* 100 to 999 */
 
 /* A row that an entry asks for, and where it does. */
 struct pair {

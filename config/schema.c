@@ -131,7 +131,7 @@ static const struct list tag_list = {
 };
 
 static const struct list code_list = {
-    .item = { .kind = &kind_count, .size = sizeof(uint32_t), .min = 100, .max = 699 },
+    .item = { .kind = &kind_count, .size = sizeof(uint32_t), .min = 100, .max = 999 },
     .item_octets = sizeof(uint32_t),
     .count_offset = offsetof(struct watch_entry, n_codes),
     .items = "status codes",
@@ -147,7 +147,7 @@ static const struct field watch_fields[] = {
     { .key = "method", .kind = &kind_token, IN_WATCH(method), .min = 1, .max = METHOD_NAME_MAX,
       .is_required = true, .more = "a method name", .object = "sipCommonStatusCodeMethod",
       .help = "the method whose responses are counted" },
-    { .key = "codes", .kind = &kind_list, IN_WATCH(codes), .min = 1, .max = 600,
+    { .key = "codes", .kind = &kind_list, IN_WATCH(codes), .min = 1, .max = 900,
       .is_required = true, .more = &code_list, .object = "sipCommonStatusCodeValue",
       .help = "the status codes that get a row each" },
     { .key = "threshold", .kind = &kind_count, IN_WATCH(threshold), .min = 1, .max = UINT32_MAX,
@@ -360,6 +360,15 @@ static const struct field agentx_fields[] = {
 };
 static const struct table agentx_table = TABLE("agentx", agentx_fields);
 
+static const struct field notifications_fields[] = {
+    { .key = "rate", .kind = &kind_count, IN_CONFIG(notifications.rate), .min = 1, .max = 1000,
+      .fallback = "20", .object = "sipCommonStatusCodeNotif",
+      .help = "the most of them that are sent in a second for one instance" },
+    { .key = "queue", .kind = &kind_count, IN_CONFIG(notifications.queue), .min = 16, .max = 100000,
+      .fallback = "1000", .object = "", .help = "notifications kept while the SNMP agent is away" },
+};
+static const struct table notifications_table = TABLE("notifications", notifications_fields);
+
 static const struct field root_fields[] = {
     { .key = "runtime_dir", .kind = &kind_path, IN_CONFIG(runtime_dir), .min = 1, .max = PATH_MAX_OCTETS,
       .fallback = SIPMIB_RUNTIME_DIR, .object = "", .help = "lanes, retained totals and registrations" },
@@ -369,6 +378,8 @@ static const struct field root_fields[] = {
       .help = "the connection to the SNMP agent" },
     { .key = "snapshot_max_age", .kind = &kind_ms, IN_CONFIG(snapshot_max_age_ms), .max = 60000,
       .fallback = "250ms", .object = "", .help = "how old the counters in an answer may be" },
+    { .key = "notifications", .kind = &kind_mapping, .more = &notifications_table, .object = "",
+      .help = "how many notifications are sent and kept" },
     { .key = "instances", .kind = &kind_mappings, IN_CONFIG(instances), .min = 1, .max = CONFIG_INSTANCES_MAX,
       .is_required = true, .more = &instance_list, .object = "applTable",
       .help = "the SIP entities that are monitored" },
@@ -380,8 +391,8 @@ const struct table schema_root = TABLE("", root_fields);
 // clang-format on
 
 const struct table *const schema_tables[] = {
-    &schema_root,   &agentx_table, &schema_instance,  &option_tags_table,
-    &schema_timers, &proxy_table,  &registrar_table,  &user_agent_table,
-    &server_table,  &watch_table,  &collectors_table, &hep_table,
-    NULL,
+    &schema_root,       &agentx_table,  &notifications_table, &schema_instance,
+    &option_tags_table, &schema_timers, &proxy_table,         &registrar_table,
+    &user_agent_table,  &server_table,  &watch_table,         &collectors_table,
+    &hep_table,         NULL,
 };

@@ -18,7 +18,8 @@ static mib_getter get_association_count;
 static const struct mib_column appl_columns[] = {
     {  2, MIB_OCTETS,    MIB_READ_ONLY, "applName",                            FIELD(name) },
     {  3, MIB_OCTETS,    MIB_READ_ONLY, "applDirectoryName",                   FIELD(directory_name) },
-    {  4, MIB_OCTETS,    MIB_READ_ONLY, "applVersion",                         FIELD(version) },
+    {  4, MIB_OCTETS,    MIB_READ_ONLY, "applVersion",
+      MIB_FIELD_BY(mib_get_text, struct snap_instance, version) },
     {  5, MIB_TIMETICKS, MIB_READ_ONLY, "applUptime",                          FIELD(start_ns) },
     {  6, MIB_INTEGER,   MIB_READ_ONLY, "applOperStatus",                      .get = get_oper_status },
     {  7, MIB_TIMETICKS, MIB_READ_ONLY, "applLastChange",                      FIELD(last_change_ns) },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Getters that serve columns of many tables. */
 #include "mib/columns.h"
+#include "mib/text.h"
 
 bool
 mib_get_u64(const struct mib_view *view, const struct mib_row *row, const struct mib_column *column,
@@ -42,6 +43,17 @@ mib_get_octets(const struct mib_view *view, const struct mib_row *row, const str
 {
     (void)view;
     value->octets = *(const struct span *)mib_field(row, column);
+    return true;
+}
+
+bool
+mib_get_text(const struct mib_view *view, const struct mib_row *row, const struct mib_column *column,
+             struct mib_value *value)
+{
+    _Static_assert(sizeof(value->scratch) >= MIB_TEXT_OCTETS, "room for the text");
+    (void)view;
+    value->octets =
+        span_of(value->scratch, mib_text(*(const struct span *)mib_field(row, column), value->scratch));
     return true;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the table files of this folder are written with: a column that is a field of the snapshot is one
- * line, without a getter of its own. For mib/ only. */
+ * line, without a getter of its own; a column that can be set says itself what it takes. For mib/ only. */
 #ifndef MIB_COLUMNS_H
 #define MIB_COLUMNS_H
 
@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "mib/mib.h"
+#include "mib/set.h"
 
 /* The entry of a table below mib-2, 1.3.6.1.2.1. */
 #define MIB_ENTRY(...)                                          \
@@ -37,6 +38,7 @@ mib_getter mib_get_u32;
 mib_getter mib_get_u32_known; /* a hole when it is 0, for objects whose SYNTAX begins at 1 */
 mib_getter mib_get_truth;     /* TruthValue: true(1), false(2) */
 mib_getter mib_get_octets;
+mib_getter mib_get_text; /* as mib_get_octets, made fit for SnmpAdminString: for what a network said */
 mib_getter mib_get_address_type; /* of a struct snap_address: InetAddressType ... */
 mib_getter mib_get_address; /* ... and InetAddress; unknown(0) and empty unless the two agree (RFC 4001) */
 
@@ -64,5 +66,23 @@ mib_key_text(struct mib_key *key, struct span text)
 
 /* The index of rows that are a struct snap_instance: its applIndex. */
 void mib_key_instance(const struct mib_row *row, struct mib_key *key);
+
+/* Of RowStatus (RFC 2579), what RFC 4780 lets a manager write. */
+enum { MIB_CREATE_AND_GO = 4, MIB_DESTROY = 6 };
+
+/* What a SET may write to a column, and where it goes. The kind decides how the index is read. */
+struct mib_writable {
+    enum mib_change_kind kind;
+    enum mib_wire wire;
+    uint32_t legal; /* bit n set: the value n (MIB_WIRE_INTEGER), or bit n (MIB_WIRE_OCTETS), may be written.
+                       MIB_WIRE_UNSIGNED32 takes any */
+    bool is_row_status;
+
+    /* Note the value: of BITS, bit n in bit n. False when the same object got another one in this SET. */
+    bool (*put)(struct mib_change *change, uint32_t value);
+};
+
+/* For put(): the value of a column that is a number. `sets` is its MIB_SETS_* bit. */
+bool mib_change_number(struct mib_change *change, unsigned sets, uint32_t *field, uint32_t value);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mib/registrations.h"
 #include "mib/snapshot.h"
 
 enum { MIB_INDEX_MAX = 3, MIB_OID_MAX = 128, MIB_OCTETS_MAX = 255 };
@@ -31,15 +32,16 @@ struct mib_value {
     enum mib_syntax syntax;
     uint64_t number;    /* after the walker: final, 32 bits; at most 2^31 - 1 for MIB_INTEGER */
     struct span octets; /* of MIB_OCTETS and MIB_BITS: in the snapshot, or in `scratch`; data is never NULL */
-    uint8_t scratch[16];
+    uint8_t scratch[MIB_OCTETS_MAX + 1];
 };
 
 /* One request's view: all varbinds of a request share one, so that two columns of a row agree.
  * mib_clock_follow() sets the two times. */
 struct mib_view {
     const struct snapshot *snapshot;
-    uint64_t now_ns;    /* CLOCK_MONOTONIC when the request came */
-    uint32_t uptime_cs; /* the master's sysUpTime then, in hundredths of a second */
+    struct mib_registrations *registrations; /* NULL: none are kept, their tables are empty */
+    uint64_t now_ns;                         /* CLOCK_MONOTONIC when the request came */
+    uint32_t uptime_cs;                      /* the master's sysUpTime then, in hundredths of a second */
 };
 
 /* How the master's clock relates to ours. All zero to begin with. */
@@ -57,15 +59,20 @@ enum { MIB_CLOCK_TOLERANCE_CS = 100 };
  * and its sysUpTime's wrap. One thread. */
 void mib_clock_follow(struct mib_clock *clock, uint64_t now_ns, uint32_t uptime_cs, struct mib_view *view);
 
-/* A row as a table's seek found it. */
+/* A row as a table's seek found it. Do not copy one: `data` may point into it. */
 struct mib_row {
     const void *data;
+    union {
+        struct snap_user user;
+        struct snap_contact contact;
+    } own; /* of rows that are not in the snapshot */
 };
 
 struct mib_column;
+struct mib_writable;
 
 /* Pure: false for a hole (the instance does not exist); cannot block, log or allocate. `value` comes
- * zeroed. */
+ * zeroed, but for its scratch. */
 typedef bool mib_getter(const struct mib_view *view, const struct mib_row *row,
                         const struct mib_column *column, struct mib_value *value);
 
@@ -77,6 +84,7 @@ struct mib_column {
     mib_getter *get;
     size_t offset;     /* of the field in the row's structure, for the getters of mib/columns.h */
     uint32_t min, max; /* the range of its SYNTAX, to which the walker clamps; none when max is 0 */
+    const struct mib_writable *writable; /* what a SET may write (mib/columns.h); NULL: it is read-only */
 };
 
 /* One sub-identifier sequence of a row's index: a number, or a string with its length in front (not
@@ -104,7 +112,7 @@ struct mib_table {
     const struct mib_column *columns;
     size_t n_columns;
     mib_seek *seek;
-    enum snap_rows_id rows;                                      /* for mib_seek_rows() */
+    enum snap_rows_id rows; /* for mib_seek_rows(); SNAP_ROWS: its rows are not in the snapshot */
     void (*key)(const struct mib_row *row, struct mib_key *key); /* the row's index */
 };
 
@@ -134,6 +142,13 @@ enum mib_result mib_get(const struct mib_table *table, const struct mib_view *vi
  * included; it may be name->id. */
 enum mib_result mib_getnext(const struct mib_table *table, const struct mib_view *view, const uint32_t *oid,
                             size_t length, struct mib_oid *name, struct mib_value *value);
+
+/* The table that `oid` lies in or is the entry of, or NULL. */
+const struct mib_table *mib_table_find(const uint32_t *oid, size_t length);
+
+/* The row of exactly that index; false when there is none. */
+bool mib_row_find(const struct mib_table *table, const struct mib_view *view, const uint32_t *index,
+                  size_t length, struct mib_row *row);
 
 /* The seek of tables whose rows are an array of the snapshot. */
 bool mib_seek_rows(const struct mib_table *table, const struct mib_view *view, const uint32_t *index,

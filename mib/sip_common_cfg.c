@@ -6,10 +6,17 @@
 #define FIELD(field) MIB_FIELD(struct snap_instance, field)
 
 static mib_getter get_protocol_version;
+static mib_getter get_notify_enable;
+static bool put_notify_enable(struct mib_change *change, uint32_t value);
+
+static const struct mib_writable notify_enable_writable = {
+    .kind = MIB_CHANGE_NOTIFY_ENABLE,
+    .wire = MIB_WIRE_OCTETS,
+    .legal = SNAP_NOTIFY_COLD_START | SNAP_NOTIFY_WARM_START | SNAP_NOTIFY_STATUS_CHANGED,
+    .put = put_notify_enable,
+};
 
 // clang-format off
-/* Column 7, sipCommonCfgServiceNotifEnable, is for agents that send its notifications. This one does not
- * yet, and an object that is not supported answers noSuchObject. */
 static const struct mib_column cfg_columns[] = {
     { 1, MIB_OCTETS,     MIB_READ_ONLY, "sipCommonCfgProtocolVersion",   .get = get_protocol_version },
     { 2, MIB_INTEGER,    MIB_READ_ONLY, "sipCommonCfgServiceOperStatus", FIELD(oper_status), MIB_RANGE(1, 7) },
@@ -18,6 +25,9 @@ static const struct mib_column cfg_columns[] = {
     { 5, MIB_OCTETS,     MIB_READ_ONLY, "sipCommonCfgOrganization",      FIELD(organization) },
     { 6, MIB_UNSIGNED32, MIB_READ_ONLY, "sipCommonCfgMaxTransactions",
       MIB_FIELD_BY(mib_get_u32_known, struct snap_instance, max_transactions) },
+    { 7, MIB_BITS,       MIB_READ_WRITE, "sipCommonCfgServiceNotifEnable",
+      MIB_FIELD_BY(get_notify_enable, struct snap_instance, notify_enable),
+      .writable = &notify_enable_writable },
     { 8, MIB_BITS,       MIB_READ_ONLY, "sipCommonCfgEntityType",        FIELD(roles) },
 };
 // clang-format on
@@ -41,6 +51,23 @@ get_protocol_version(const struct mib_view *view, const struct mib_row *row, con
     (void)column;
     value->octets = span_string("SIP/2.0");
     return true;
+}
+
+/* Bits without a name are not of the SYNTAX. */
+static bool
+get_notify_enable(const struct mib_view *view, const struct mib_row *row, const struct mib_column *column,
+                  struct mib_value *value)
+{
+    bool is_there = mib_get_u32(view, row, column, value);
+
+    value->number &= notify_enable_writable.legal;
+    return is_there;
+}
+
+static bool
+put_notify_enable(struct mib_change *change, uint32_t value)
+{
+    return mib_change_number(change, MIB_SETS_SERVICE, &change->notify_enable, value);
 }
 
 static void
@@ -75,7 +102,8 @@ key_option_tag(const struct mib_row *row, struct mib_key *key)
 }
 
 static const struct mib_column option_tag_columns[] = {
-    { 2, MIB_OCTETS, MIB_READ_ONLY, "sipCommonOptionTag", MIB_FIELD(struct snap_option_tag, tag) },
+    { 2, MIB_OCTETS, MIB_READ_ONLY, "sipCommonOptionTag",
+      MIB_FIELD_BY(mib_get_text, struct snap_option_tag, tag) },
     { 3, MIB_BITS, MIB_READ_ONLY, "sipCommonOptionTagHeaderField",
       MIB_FIELD(struct snap_option_tag, headers) },
 };

@@ -12,6 +12,11 @@
 
 static mib_getter get_total_transactions;
 static mib_getter get_active;
+static bool put_row_status(struct mib_change *change, uint32_t value);
+static bool put_notify(struct mib_change *change, uint32_t value);
+static bool put_emit(struct mib_change *change, uint32_t value);
+static bool put_threshold(struct mib_change *change, uint32_t value);
+static bool put_interval(struct mib_change *change, uint32_t value);
 
 // clang-format off
 static const struct mib_column summary_columns[] = {
@@ -80,10 +85,21 @@ key_code(const struct mib_row *row, struct mib_key *key)
     mib_key_number(key, code->code);
 }
 
+/* RFC 4780 admits createAndGo and destroy alone, so the others can under no circumstances be assigned: also
+ * active(1), which RFC 2579 would otherwise let pass on a row that is active. */
+static const struct mib_writable row_status_writable = {
+    .kind = MIB_CHANGE_STATUS_CODE,
+    .wire = MIB_WIRE_INTEGER,
+    .legal = 1u << MIB_CREATE_AND_GO | 1u << MIB_DESTROY,
+    .is_row_status = true,
+    .put = put_row_status,
+};
+
 static const struct mib_column code_columns[] = {
     { 3, MIB_COUNTER32, MIB_READ_ONLY, "sipCommonStatusCodeIns", CODE(in) },
     { 4, MIB_COUNTER32, MIB_READ_ONLY, "sipCommonStatusCodeOuts", CODE(out) },
-    { 5, MIB_INTEGER, MIB_READ_CREATE, "sipCommonStatusCodeRowStatus", .get = get_active },
+    { 5, MIB_INTEGER, MIB_READ_CREATE, "sipCommonStatusCodeRowStatus", .get = get_active,
+      .writable = &row_status_writable },
     { 6, MIB_TIMETICKS, MIB_READ_ONLY, "sipCommonStatusCodeDisconTime", CODE(discon_ns) },
 };
 
@@ -108,12 +124,36 @@ get_active(const struct mib_view *view, const struct mib_row *row, const struct 
     return true;
 }
 
+/* Both are kept when they come together, so that either finds the other at fault. */
+static bool
+put_row_status(struct mib_change *change, uint32_t value)
+{
+    change->creates = change->creates || value == MIB_CREATE_AND_GO;
+    change->destroys = change->destroys || value == MIB_DESTROY;
+    return !change->creates || !change->destroys;
+}
+
+#define SETTING(mib_wire, mib_legal, mib_put)                                                      \
+    {                                                                                              \
+        .kind = MIB_CHANGE_STATUS_CODE, .wire = (mib_wire), .legal = (mib_legal), .put = (mib_put) \
+    }
+
+/* TruthValue; normal(1) and oneShot(2), while triggered(3) can only be read; any number. */
+static const struct mib_writable notify_writable = SETTING(MIB_WIRE_INTEGER, 1u << 1 | 1u << 2, put_notify);
+static const struct mib_writable emit_writable = SETTING(MIB_WIRE_INTEGER, 1u << 1 | 1u << 2, put_emit);
+static const struct mib_writable threshold_writable = SETTING(MIB_WIRE_UNSIGNED32, 0, put_threshold);
+static const struct mib_writable interval_writable = SETTING(MIB_WIRE_UNSIGNED32, 0, put_interval);
+
 // clang-format off
 static const struct mib_column code_notif_columns[] = {
-    { 1, MIB_INTEGER,    MIB_READ_WRITE, "sipCommonStatusCodeNotifSend",     CODE(notify) },
-    { 2, MIB_INTEGER,    MIB_READ_WRITE, "sipCommonStatusCodeNotifEmitMode", CODE(emit), MIB_RANGE(1, 3) },
-    { 3, MIB_UNSIGNED32, MIB_READ_WRITE, "sipCommonStatusCodeNotifThresh",   CODE(threshold) },
-    { 4, MIB_UNSIGNED32, MIB_READ_WRITE, "sipCommonStatusCodeNotifInterval", CODE(interval_s) },
+    { 1, MIB_INTEGER,    MIB_READ_WRITE, "sipCommonStatusCodeNotifSend",     CODE(notify),
+      .writable = &notify_writable },
+    { 2, MIB_INTEGER,    MIB_READ_WRITE, "sipCommonStatusCodeNotifEmitMode", CODE(emit), MIB_RANGE(1, 3),
+      .writable = &emit_writable },
+    { 3, MIB_UNSIGNED32, MIB_READ_WRITE, "sipCommonStatusCodeNotifThresh",   CODE(threshold),
+      .writable = &threshold_writable },
+    { 4, MIB_UNSIGNED32, MIB_READ_WRITE, "sipCommonStatusCodeNotifInterval", CODE(interval_s),
+      .writable = &interval_writable },
 };
 // clang-format on
 
@@ -126,6 +166,35 @@ const struct mib_table mib_common_status_code_notif = {
     .rows = SNAP_CODES,
     .key = key_code,
 };
+
+static bool
+put_notify(struct mib_change *change, uint32_t value)
+{
+    bool agrees = (change->sets & MIB_SETS_NOTIFY) == 0 || change->notify == (value == 1);
+
+    if (agrees)
+        change->notify = value == 1;
+    change->sets |= MIB_SETS_NOTIFY;
+    return agrees;
+}
+
+static bool
+put_emit(struct mib_change *change, uint32_t value)
+{
+    return mib_change_number(change, MIB_SETS_EMIT, &change->emit, value);
+}
+
+static bool
+put_threshold(struct mib_change *change, uint32_t value)
+{
+    return mib_change_number(change, MIB_SETS_THRESHOLD, &change->threshold, value);
+}
+
+static bool
+put_interval(struct mib_change *change, uint32_t value)
+{
+    return mib_change_number(change, MIB_SETS_INTERVAL, &change->interval_s, value);
+}
 
 /* The name of the object is spelt this way in RFC 4780. */
 static const struct mib_column trans_current_columns[] = {

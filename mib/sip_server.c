@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* SIP-SERVER-MIB (RFC 4780): proxies, redirect servers and registrars. The tables of users and contacts
- * are not served: registrations are counted, not yet kept. */
+/* SIP-SERVER-MIB (RFC 4780): proxies, redirect servers and registrars, but for who is registered. */
 #include "mib/columns.h"
 #include "mib/tables.h"
 
@@ -56,12 +55,11 @@ const struct mib_table mib_server_proxy_stats = {
 };
 
 // clang-format off
-/* Column 3, sipServerRegCurrentUsers, needs registrations that are kept; a number made up would be worse
- * than none. */
 static const struct mib_column reg_cfg_columns[] = {
     { 1, MIB_UNSIGNED32, MIB_READ_ONLY, "sipServerRegMaxContactExpiryDuration", FIELD(max_contact_expiry_s) },
     { 2, MIB_UNSIGNED32, MIB_READ_ONLY, "sipServerRegMaxUsers",
       FIELD_BY(mib_get_u32_known, max_users) },
+    { 3, MIB_GAUGE32,    MIB_READ_ONLY, "sipServerRegCurrentUsers",             FIELD(current_users) },
     { 4, MIB_UNSIGNED32, MIB_READ_ONLY, "sipServerRegDfltRegActiveInterval",
       FIELD_BY(mib_get_u32_known, default_expiry_s) },
 };

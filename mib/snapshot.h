@@ -54,7 +54,17 @@ struct snap_instance {
     struct span realm;
     uint32_t max_contact_expiry_s;
     uint32_t default_expiry_s, max_users; /* 0: not known, holes */
+    uint32_t current_users;               /* with at least one binding */
+    unsigned notify_enable;               /* bit n set: bit n of sipCommonCfgServiceNotifEnable */
+    uint32_t registry_id; /* for struct mib_registrations; 0: its users are nobody's business */
+    bool is_pseudonymous; /* its users and contacts are served under pseudonyms */
 };
+
+/* Bits of notify_enable. */
+#define SNAP_NOTIFY_COLD_START     1u
+#define SNAP_NOTIFY_WARM_START     2u
+#define SNAP_NOTIFY_STATUS_CHANGED 4u
+#define SNAP_NOTIFY_DEFAULT        (SNAP_NOTIFY_COLD_START | SNAP_NOTIFY_WARM_START)
 
 struct snap_port {
     uint32_t appl_index;
@@ -62,9 +72,10 @@ struct snap_port {
     unsigned transports; /* bit n set: bit n of SipTCTransportProtocol */
 };
 
+/* Those of the configuration come first, then those that the entity was seen to send. */
 struct snap_option_tag {
     uint32_t appl_index;
-    uint32_t index; /* from 1 */
+    uint32_t index; /* from 1; a tag keeps it while the agent runs with this configuration */
     struct span tag;
     unsigned headers; /* bit n set: bit n of SipTCOptionTagHeaders */
 };
@@ -93,6 +104,7 @@ struct snap_code {
     bool notify;
     unsigned emit; /* 1 normal, 2 oneShot, 3 triggered */
     uint32_t threshold, interval_s;
+    bool is_asked_for; /* by the configuration or by a SET, not merely observed */
 };
 
 struct snap_ua_server {

@@ -22,7 +22,19 @@ const struct mib_table *const mib_tables[] = {
     &mib_server_proxy_cfg,
     &mib_server_proxy_stats,
     &mib_server_reg_cfg,
+    &mib_server_reg_user,
+    &mib_server_reg_contact,
     &mib_server_reg_stats,
 };
 
 const size_t mib_n_tables = sizeof(mib_tables) / sizeof(mib_tables[0]);
+
+const struct mib_table *
+mib_table_find(const uint32_t *oid, size_t length)
+{
+    for (size_t t = 0; t < mib_n_tables; t++)
+        if (length >= mib_tables[t]->oid_len &&
+            memcmp(oid, mib_tables[t]->oid, mib_tables[t]->oid_len * sizeof(oid[0])) == 0)
+            return mib_tables[t];
+    return NULL;
+}

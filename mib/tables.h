@@ -30,6 +30,8 @@ extern const struct mib_table mib_server_cfg;
 extern const struct mib_table mib_server_proxy_cfg;
 extern const struct mib_table mib_server_proxy_stats;
 extern const struct mib_table mib_server_reg_cfg;
+extern const struct mib_table mib_server_reg_user;
+extern const struct mib_table mib_server_reg_contact;
 extern const struct mib_table mib_server_reg_stats;
 
 #endif

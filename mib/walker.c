@@ -44,8 +44,7 @@ mib_get(const struct mib_table *table, const struct mib_view *view, const uint32
     if (column == NULL)
         return MIB_NO_OBJECT;
     index = (struct index){ oid + table->oid_len + 1, length - table->oid_len - 1 };
-    if (length > MIB_OID_MAX || !table->seek(table, view, index.id, index.length, false, &row) ||
-        compare_index(table, &row, index) != 0)
+    if (length > MIB_OID_MAX || !mib_row_find(table, view, index.id, index.length, &row))
         return MIB_NO_INSTANCE;
     return value_get(column, view, &row, value) ? MIB_OK : MIB_NO_INSTANCE;
 }
@@ -102,6 +101,14 @@ next_in_column(const struct mib_table *table, const struct mib_column *column, c
 }
 
 bool
+mib_row_find(const struct mib_table *table, const struct mib_view *view, const uint32_t *index, size_t length,
+             struct mib_row *row)
+{
+    return table->seek(table, view, index, length, false, row) &&
+           compare_index(table, row, (struct index){ index, length }) == 0;
+}
+
+bool
 mib_seek_rows(const struct mib_table *table, const struct mib_view *view, const uint32_t *index,
               size_t length, bool after, struct mib_row *row)
 {
@@ -111,8 +118,9 @@ mib_seek_rows(const struct mib_table *table, const struct mib_view *view, const 
 
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        const struct mib_row probe = { rows->row[middle] };
+        struct mib_row probe;
 
+        probe.data = rows->row[middle];
         if (compare_index(table, &probe, wanted) < (after ? 1 : 0))
             low = middle + 1;
         else
@@ -136,7 +144,7 @@ mib_column_find(const struct mib_table *table, uint32_t id)
 int
 mib_row_compare(const struct mib_table *table, const void *a, const void *b)
 {
-    const struct mib_row row_a = { a }, row_b = { b };
+    const struct mib_row row_a = { .data = a }, row_b = { .data = b };
     struct mib_key key_a = { .parts = 0 }, key_b = { .parts = 0 };
     int order = 0;
 
@@ -256,7 +264,9 @@ static bool
 value_get(const struct mib_column *column, const struct mib_view *view, const struct mib_row *row,
           struct mib_value *value)
 {
-    *value = (struct mib_value){ .syntax = column->syntax };
+    value->syntax = column->syntax; /* no initialiser: it would clear the scratch for every number */
+    value->number = 0;
+    value->octets = span_of(NULL, 0);
     if (!column->get(view, row, column, value))
         return false;
     if (column->max != 0)
@@ -301,6 +311,7 @@ bits_to_octets(struct mib_value *value)
 {
     size_t length = 1;
 
+    memset(value->scratch, 0, 64 / 8);
     for (unsigned bit = 0; bit < 64; bit++) {
         if ((value->number >> bit & 1) == 0)
             continue;

@@ -24,12 +24,13 @@
 /* What lies from live_offset on, as copied: plain words, since the copy is ours alone. */
 struct lane_image {
     uint32_t state, methods, cells, notes;
-    uint64_t state_monotonic_ns, associations, reserved[4];
+    uint64_t state_monotonic_ns, associations, words, word_changes, reserved[2];
     uint64_t counters[LANE_COUNTERS_MAX];
     uint64_t method_counters[LANE_METHODS][LANE_METHOD_COUNTERS];
     struct lane_cell_copy cell[LANE_CELLS];
 };
 
+_Static_assert(offsetof(struct lane_image, words) == offsetof(struct lane_live, words), "same layout");
 _Static_assert(offsetof(struct lane_image, counters) == offsetof(struct lane_live, counters), "same layout");
 _Static_assert(offsetof(struct lane_image, method_counters) == sizeof(struct lane_live),
                "methods follow at once");
@@ -180,6 +181,7 @@ static int check_image(const struct lane_copy *c, const struct lane_image *image
 static int check_cells(const struct lane_copy *c, const struct lane_image *image, uint32_t *cells,
                        struct err *e);
 static int read_names(struct lane_reader *r, uint32_t methods, struct err *e);
+static int read_words(struct lane_reader *r, uint64_t changes, struct err *e);
 static void keep_image(struct lane_copy *c, const struct lane_image *image, uint32_t cells);
 
 int
@@ -195,6 +197,8 @@ lane_reader_refresh(struct lane_reader *r, struct err *e)
         code = check_cells(&r->copy, &image, &cells, e);
     if (code == 0 && image.methods > r->names_known)
         code = read_names(r, image.methods, e);
+    if (code == 0 && image.word_changes != r->copy.word_changes)
+        code = read_words(r, image.word_changes, e);
     if (code == 0)
         keep_image(&r->copy, &image, cells);
     return code;
@@ -245,6 +249,8 @@ check_image(const struct lane_copy *c, const struct lane_image *image, struct er
         return err_set(e, -EBADMSG, "damaged: %" PRIu32 " cells after %" PRIu32, image->cells, c->cells);
     if (image->notes < c->notes || image->notes > LANE_NOTES)
         return err_set(e, -EBADMSG, "damaged: %" PRIu32 " notes after %" PRIu32, image->notes, c->notes);
+    if (image->words < c->words || image->words > LANE_WORDS)
+        return err_set(e, -EBADMSG, "damaged: %" PRIu64 " words after %" PRIu32, image->words, c->words);
     is_backwards = runs_backwards(c->counters, image->counters, LANE_COUNTERS_MAX);
     is_backwards |= runs_backwards(c->method_counters[0], image->method_counters[0],
                                    (size_t)c->methods * LANE_METHOD_COUNTERS);
@@ -283,7 +289,8 @@ check_cells(const struct lane_copy *c, const struct lane_image *image, uint32_t 
         uint64_t key = image->cell[i].key;
         unsigned method = LANE_CELL_METHOD(key), code = LANE_CELL_CODE(key);
 
-        if (method > METHOD_OTHER || code < 100 || code > 699 || key != LANE_CELL_KEY(method, code))
+        if (method > METHOD_OTHER || code - LANE_CODE_FIRST >= LANE_CODES ||
+            key != LANE_CELL_KEY(method, code))
             return err_set(e, -EBADMSG, "damaged: cell %" PRIu32 " has the key %#" PRIx64, i, key);
     }
     *cells = i;
@@ -310,6 +317,53 @@ read_names(struct lane_reader *r, uint32_t methods, struct err *e)
         r->names[i][octets[0]] = 0;
         r->names_known = i + 1;
     }
+    return 0;
+}
+
+/* A text is believed once. One that is no token is left out, and its lane is not worth less for it: words are only
+ * words, while the counters of a lane that is set aside are lost to the sums. */
+static void
+keep_word(struct lane_word_copy *to, const struct lane_word *row, bool is_new)
+{
+    /* Our own copy by now, so that it is only read. */
+    uint32_t uses = atomic_load_explicit(&row->uses, memory_order_relaxed);
+
+    if (is_new) {
+        *to = (struct lane_word_copy){ 0 };
+        if (row->octets <= LANE_WORD_TEXT_OCTETS && lane_word_is_valid(span_of(row->text, row->octets))) {
+            to->octets = row->octets;
+            memcpy(to->text, row->text, row->octets);
+        }
+    }
+    if (to->octets > 0)
+        to->uses |= uses & (LANE_WORD_TAG | LANE_WORD_ALLOW);
+}
+
+/* `changes` was read before. */
+static int
+read_words(struct lane_reader *r, uint64_t changes, struct err *e)
+{
+    struct lane_word rows[LANE_WORDS];
+    uint64_t words;
+    int code;
+
+    /* Both pair with lane_word(): the rows that were made before this change come after it, and what they hold after
+     * their count. */
+    atomic_thread_fence(memory_order_acquire);
+    code = lane_reader_copy(r, &words, sizeof(words),
+                            r->header.live_offset + offsetof(struct lane_live, words), e);
+    if (code < 0)
+        return code;
+    if (words < r->copy.words || words > LANE_WORDS)
+        return err_set(e, -EBADMSG, "damaged: %" PRIu64 " words after %" PRIu32, words, r->copy.words);
+    atomic_thread_fence(memory_order_acquire);
+    code = lane_reader_copy(r, rows, words * sizeof(rows[0]), r->header.words_offset, e);
+    if (code < 0)
+        return code;
+    for (uint32_t i = 0; i < words; i++)
+        keep_word(&r->copy.word[i], &rows[i], i >= r->copy.words);
+    r->copy.words = (uint32_t)words;
+    r->copy.word_changes = changes;
     return 0;
 }
 

@@ -9,11 +9,19 @@
 
 #include "sipcore/err.h"
 #include "sipcore/lane.h"
+#include "sipcore/lane_binding.h"
 #include "sipcore/span.h"
 
 /* A private copy of a cell. */
 struct lane_cell_copy {
     uint64_t key, in, out;
+};
+
+/* A private copy of a word the entity sent. */
+struct lane_word_copy {
+    uint32_t uses; /* LANE_WORD_* */
+    uint8_t octets;
+    char text[LANE_WORD_TEXT_OCTETS + 1]; /* terminated; a token of RFC 3261 */
 };
 
 /* The counters of a lane as of one lane_reader_refresh(), in private memory, all checked. */
@@ -27,6 +35,10 @@ struct lane_copy {
     uint64_t counters[LANE_COUNTERS_MAX];
     uint64_t method_counters[LANE_METHODS][LANE_METHOD_COUNTERS];
     struct lane_cell_copy cell[LANE_CELLS];
+    uint32_t words;
+    uint64_t word_changes;
+    struct lane_word_copy
+        word[LANE_WORDS]; /* a text never changes; one that is no token is left out: octets 0 */
 };
 
 struct lane_note_copy {
@@ -62,7 +74,7 @@ void lane_reader_close(struct lane_reader *r);
  * `e` set. */
 int lane_reader_copy(const struct lane_reader *r, void *to, size_t octets, uint64_t offset, struct err *e);
 
-/* Take a new copy of the counters (about 30 KiB of stack). 0; -EBADMSG and `e` set on damage (truncated, a
+/* Take a new copy of the counters (about 40 KiB of stack). 0; -EBADMSG and `e` set on damage (truncated, a
  * counter that runs backwards, sizes beyond the tables ...): then the last good copy stays and the lane
  * should be set aside. */
 int lane_reader_refresh(struct lane_reader *r, struct err *e);
@@ -80,7 +92,8 @@ unsigned lane_reader_notes(const struct lane_reader *r, struct lane_note_copy no
 /* ---- the event ring
  * --------------------------------------------------------------------------------------------- */
 
-/* A reader's place in a ring. */
+/* A reader's place in a ring. One that was kept elsewhere (its position and next_sequence) is taken up again by
+ * ring_cursor_resume(). */
 struct ring_cursor {
     uint64_t position;      /* octets */
     uint64_t next_sequence; /* the number of the next record, before any gap; 0: the next record tells */
@@ -95,14 +108,28 @@ struct ring_event {
     union {
         struct lane_event_status status;
         struct lane_event_state state;
+        struct lane_event_auth_failed auth_failed;
+        struct lane_event_bindings bindings;
     };
     struct span to, from, call_id; /* LANE_EVENT_STATUS: point into `body` */
+    struct span aor;               /* LANE_EVENT_AUTH_FAILED, LANE_EVENT_BINDINGS: the same */
+    struct span contacts;          /* LANE_EVENT_BINDINGS: for ring_contact_next(); checked as a whole */
     uint64_t body[LANE_RECORD_MAX / 8];
 };
 
 /* Start at the newest record (whatever was before is not counted as lost) or, `oldest`, at what is still
  * there when the ring has not yet wrapped (else at the newest). */
 int ring_cursor_init(struct ring_cursor *c, const struct lane_reader *r, bool oldest, struct err *e);
+
+/* Go on at a place that was kept: what was overwritten meanwhile is counted in `lost` by the next ring_next(). A place
+ * that this lane cannot have given (misaligned, beyond the head, or with another record's number) is not believed:
+ * then the cursor starts at the newest record, and `lost` holds what the numbers say was missed, if they say anything
+ * sensible. 1 when the place was good, 0 when it was not, or a negative errno and `e` set (the ring is damaged). */
+int ring_cursor_resume(struct ring_cursor *c, const struct lane_reader *r, uint64_t position,
+                       uint64_t next_sequence, struct err *e);
+
+/* Take the next contact off event->contacts. False at the end. The spans point into the event. */
+bool ring_contact_next(struct span *contacts, struct lane_binding *out);
 
 /* Copy out the next record. A reader that the writer has overtaken goes on at the newest. 1 and *event set;
  * 0 when there is none; -EBADMSG and `e` set when the ring is damaged. A record of a type unknown here is

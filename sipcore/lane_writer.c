@@ -37,7 +37,7 @@ lane_writer_open(struct lane_writer *w, const struct lane_writer_options *option
     code = watch_forks(e);
     if (code < 0)
         return code;
-    w->cell_index = calloc((size_t)LANE_METHODS * 600, sizeof(*w->cell_index));
+    w->cell_index = calloc((size_t)LANE_METHODS * LANE_CODES, sizeof(*w->cell_index));
     if (!w->cell_index)
         return err_set(e, -ENOMEM, "no memory for a lane");
 
@@ -292,6 +292,7 @@ point(struct lane_writer *w, const struct lane_header *h)
     w->cells = (void *)(w->map + h->cells_offset);
     w->names = (void *)(w->map + h->names_offset);
     w->notes = w->map + h->notes_offset;
+    w->words = (void *)(w->map + h->words_offset);
     w->ring = (void *)(w->map + h->ring_offset);
     w->ring_data = (void *)(w->map + h->ring_data_offset);
     w->ring_mask = h->ring_octets - 1;
@@ -335,12 +336,12 @@ lane_cell_allot(struct lane_writer *w, unsigned method, unsigned code)
 {
     uint32_t cell = atomic_load_explicit(&w->live->cells, memory_order_relaxed);
 
-    if (code - 100 >= 600 || method >= LANE_METHODS || cell >= LANE_CELLS)
+    if (code - LANE_CODE_FIRST >= LANE_CODES || method >= LANE_METHODS || cell >= LANE_CELLS)
         return 0;
     atomic_store_explicit(&w->cells[cell].key, LANE_CELL_KEY(method, code), memory_order_relaxed);
     /* Pairs with lane_reader_refresh(): who sees the count sees the key. */
     atomic_store_explicit(&w->live->cells, cell + 1, memory_order_release);
-    w->cell_index[method * 600 + code - 100] = (uint16_t)cell;
+    w->cell_index[method * LANE_CODES + code - LANE_CODE_FIRST] = (uint16_t)cell;
     return cell;
 }
 
@@ -384,4 +385,48 @@ lane_note_set(struct lane_writer *w, unsigned index, uint64_t value)
     note = w->notes + (size_t)index * LANE_NOTE_OCTETS;
     atomic_store_explicit((_Atomic uint64_t *)(void *)(note + LANE_NOTE_NAME_OCTETS), value,
                           memory_order_relaxed);
+}
+
+/* The row of a word; the number of rows in use when it has none. */
+static uint32_t
+find_word(const struct lane_writer *w, struct span text, unsigned uses, uint32_t words)
+{
+    uint32_t i;
+
+    for (i = 0; i < words; i++) {
+        const struct lane_word *row = &w->words[i];
+        unsigned known = atomic_load_explicit(&row->uses, memory_order_relaxed);
+
+        if (lane_word_is_same(span_of(row->text, row->octets), known, text, uses))
+            break;
+    }
+    return i;
+}
+
+void
+lane_word(struct lane_writer *w, struct span word, unsigned uses)
+{
+    uint32_t words = (uint32_t)atomic_load_explicit(&w->live->words, memory_order_relaxed);
+    uint32_t i = find_word(w, word, uses, words), known;
+    struct lane_word *row = &w->words[i];
+
+    if (i == words && (i == LANE_WORDS || !lane_word_is_valid(word))) {
+        lane_count(w, LANE_WORDS_FOLDED);
+        return;
+    }
+    known = atomic_load_explicit(&row->uses, memory_order_relaxed);
+    if (i < words && (known | uses) == known)
+        return;
+    if (i == words) {
+        row->octets = (uint8_t)word.length;
+        memcpy(row->text, word.data, word.length);
+    }
+    atomic_store_explicit(&row->uses, known | uses, memory_order_relaxed);
+    /* Both pair with read_words() in lane_reader.c: who sees the count sees the row, who sees the change sees what
+     * has changed. */
+    if (i == words)
+        atomic_store_explicit(&w->live->words, words + 1, memory_order_release);
+    atomic_store_explicit(&w->live->word_changes,
+                          atomic_load_explicit(&w->live->word_changes, memory_order_relaxed) + 1,
+                          memory_order_release);
 }

@@ -9,6 +9,7 @@
 
 #include "sipcore/err.h"
 #include "sipcore/lane.h"
+#include "sipcore/lane_binding.h"
 #include "sipcore/span.h"
 
 /* How to make a lane; all members are used as given (the public API fills in defaults). */
@@ -25,7 +26,7 @@ struct lane_writer {
     struct lane_live *live; /* NULL: not attached (failed, closed, or a forked child) */
     _Atomic uint64_t (*methods)[LANE_METHOD_COUNTERS];
     struct lane_cell *cells;
-    uint16_t *cell_index;                 /* private: [method][code - 100] -> cell, 0 none yet */
+    uint16_t *cell_index;                 /* private: [method][code - LANE_CODE_FIRST] -> cell, 0 none yet */
     const struct lane_interest *interest; /* never NULL while attached */
     struct lane_ring *ring;
     _Atomic uint64_t *ring_data;
@@ -34,6 +35,7 @@ struct lane_writer {
     uint64_t sequence;
     uint8_t (*names)[LANE_NAME_OCTETS];
     uint8_t *notes;
+    struct lane_word *words;
     uint8_t *map;
     size_t map_octets;
     void *interest_map; /* NULL when `interest` is the built-in empty one */
@@ -84,16 +86,16 @@ lane_count_method(struct lane_writer *w, unsigned method, enum lane_method_count
 }
 
 /* Slow path of lane_count_response(): find or allot the cell of (method, code); 0 when the table is full or
- * the code is not 100 to 699. */
+ * the code is not 100 to 999. */
 unsigned lane_cell_allot(struct lane_writer *w, unsigned method, unsigned code);
 
 /* The cell of (method, code), 0 when it has none yet. `method` below LANE_METHODS, any code. */
 static inline unsigned
 lane_cell_find(const struct lane_writer *w, unsigned method, unsigned code)
 {
-    unsigned offset = code - 100;
+    unsigned offset = code - LANE_CODE_FIRST;
 
-    return __builtin_expect(offset < 600, 1) ? w->cell_index[method * 600 + offset] : 0;
+    return __builtin_expect(offset < LANE_CODES, 1) ? w->cell_index[method * LANE_CODES + offset] : 0;
 }
 
 /* Count one response, `is_out` as sent. `method` below LANE_METHODS. */
@@ -123,19 +125,49 @@ void lane_set_state(struct lane_writer *w, unsigned state, uint64_t monotonic_ns
 static inline bool
 lane_wants_code(const struct lane_writer *w, unsigned code)
 {
-    unsigned offset = code - 100;
+    unsigned offset = code - LANE_CODE_FIRST;
 
-    return offset < 600 &&
+    return offset < LANE_CODES &&
            (atomic_load_explicit(&w->interest->codes[offset / 64], memory_order_relaxed) >> (offset % 64) &
             1);
 }
 
-/* Record a response. The spans are header field values, each cut at 255 octets (counted in LANE_EVENTS_CUT).
- * `time_ns` is the message's time as the caller has it, or 0. A collector's record carries it as Unix time
- * (a capture is told as of then); any other writer's carries the real-time clock, which is read here, when
- * there is something to record. */
-void lane_event_status(struct lane_writer *w, bool is_out, unsigned method, unsigned code, uint32_t cseq,
-                       struct span to, struct span from, struct span call_id, uint64_t time_ns);
+/* True while a reader follows registrations. One load. */
+static inline bool
+lane_wants_registrations(const struct lane_writer *w)
+{
+    return (atomic_load_explicit(&w->interest->flags, memory_order_relaxed) & LANE_WANT_REGISTRATIONS) != 0;
+}
+
+/* What a status event is about. The spans are header field values, each cut at 255 octets (counted in
+ * LANE_EVENTS_CUT). */
+struct lane_status {
+    bool is_out;
+    bool is_private; /* LANE_STATUS_PRIVATE */
+    unsigned method, code;
+    uint32_t cseq;
+    struct span to, from, call_id;
+};
+
+/* Record a response. `time_ns` is the message's time as the caller has it, or 0. A collector's record carries it as
+ * Unix time (a capture is told as of then); any other writer's carries the real-time clock, which is read here, when
+ * there is something to record. The same for the other events. */
+void lane_event_status(struct lane_writer *w, const struct lane_status *status, uint64_t time_ns);
+
+/* Record a failed authentication. `aor`: the URI of To, as it stands there. */
+void lane_event_auth_failed(struct lane_writer *w, unsigned code, struct span aor, uint64_t time_ns);
+
+/* Record all bindings of an address-of-record: `next` gives one after the other until it returns false; those without a
+ * URI are left out. Takes as many records as need be, one behind the other. Texts beyond the bounds of struct
+ * lane_contact are cut (LANE_EVENTS_CUT); a set without an address-of-record is nobody's and left out. */
+void lane_event_bindings(struct lane_writer *w, struct span aor,
+                         bool (*next)(void *context, struct lane_binding *out), void *context,
+                         uint64_t time_ns);
+
+/* Note that the entity sent `word` in the header fields of `uses` (LANE_WORD_*). What is longer than
+ * LANE_WORD_TEXT_OCTETS, no token, or finds no room counts as LANE_WORDS_FOLDED. A search: callers remember what they
+ * have noted. */
+void lane_word(struct lane_writer *w, struct span word, unsigned uses);
 
 /* Put a record into the ring: `body` of `octets` (at most LANE_RECORD_MAX less the record header). Never waits. */
 void lane_ring_put(struct lane_writer *w, enum lane_event type, const void *body, size_t octets,

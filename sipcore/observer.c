@@ -7,6 +7,7 @@
 
 #include "sipcore/observer_internal.h"
 #include "sipcore/observer_key.h"
+#include "sipcore/sigcomp.h"
 #include "sipcore/sip_text.h"
 
 #define NS_PER_MS 1000000ull
@@ -155,11 +156,34 @@ is_keepalive(struct span s)
 {
     size_t i = 0;
 
-    if (s.length > 0 && sip_char_is(s.data[0], SIP_CHAR_TOKEN))
-        return false;
     while (i < s.length && (s.data[i] == 0 || sip_char_is(s.data[i], SIP_CHAR_LWS)))
         i++;
     return i == s.length || is_stun(s);
+}
+
+/* What is no SIP that can be read, but no garbage either; SIPSTAT_DISCARDED when it is garbage, as far as can be told
+ * here. */
+static __attribute__((noinline)) enum sipstat_observed
+count_other(struct lane_writer *w, struct span message)
+{
+    if (message.length > SIP_MESSAGE_MAX)
+        return SIPSTAT_DISCARDED;
+    if (is_keepalive(message)) {
+        lane_count(w, LANE_KEEPALIVES);
+        return SIPSTAT_KEEPALIVE;
+    }
+    if (sigcomp_is_message(message)) {
+        lane_count(w, LANE_SIGCOMP);
+        return SIPSTAT_COMPRESSED;
+    }
+    return SIPSTAT_DISCARDED;
+}
+
+/* SIP begins with a token. */
+static inline bool
+may_be_sip(struct span message)
+{
+    return __builtin_expect(message.length > 0 && sip_char_is(message.data[0], SIP_CHAR_TOKEN), 1);
 }
 
 static bool
@@ -230,10 +254,13 @@ observer_message(struct observer *o, struct lane_writer *w, enum sipstat_directi
     };
 
     advance_clock(o, now_ns);
-    if (message.length <= SIP_MESSAGE_MAX && is_keepalive(message)) {
-        expire(o, w, EXPIRE_PER_MESSAGE);
-        lane_count(w, LANE_KEEPALIVES);
-        return SIPSTAT_KEEPALIVE;
+    if (!may_be_sip(message)) {
+        enum sipstat_observed other = count_other(w, message);
+
+        if (other != SIPSTAT_DISCARDED) {
+            expire(o, w, EXPIRE_PER_MESSAGE);
+            return other;
+        }
     }
     if (parse(&a, message, &m) != SIP_FAULT_NONE) {
         lane_count(w, a.is_out ? LANE_OUT_UNPARSABLE : LANE_DISCARDED);
@@ -241,5 +268,7 @@ observer_message(struct observer *o, struct lane_writer *w, enum sipstat_directi
     }
     if (a.method == METHOD_OTHER)
         lane_count(w, LANE_METHODS_FOLDED);
+    if (a.is_out && (m.fields.present & OBSERVER_WORD_FIELDS) != 0)
+        observer_words(&a);
     return m.start.is_request ? observer_request(&a) : observer_response(&a);
 }

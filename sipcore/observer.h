@@ -6,7 +6,9 @@
  *   Empty datagrams, datagrams of CR, LF, SP, HTAB and NUL alone, and STUN (RFC 5389, told by its magic
  *   cookie) are keep-alives: LANE_KEEPALIVES. All else is SIP, or garbage. Garbage, and SIP that cannot be
  *   parsed, is LANE_DISCARDED when received and LANE_OUT_UNPARSABLE when sent, and counts nowhere else.
- *   SigComp (RFC 3320, a first octet from 0xf8) is discarded as well.
+ *   SigComp (RFC 3486: a first octet from 0xf8, and all octets that its header in RFC 3320 7 or RFC 4077 3.1
+ *   speaks of) is SIP for whom it is meant: LANE_SIGCOMP, in both directions, and nothing else. Who can
+ *   decompress it hands over what comes out.
  *
  * What can be parsed
  *   A message counts when what counting needs can be read without guessing: the first line, the top Via,
@@ -32,7 +34,7 @@
  *       missing), 3.3.8, 3.3.9 (fields repeated)
  *   RFC 5118: all counted; the invalid Request-URI of 4.2 is the stack's to judge, and Via parameters with
  *   IPv6 addresses are read with and without brackets.
- *   Status codes from 700 on count in the summary and the folded cell, and touch no transaction.
+ *   Status codes from 700 on count in the summary and in cells of their own, and touch no transaction.
  *
  * Which transaction (RFC 3261 17.1.3, 17.2.3)
  *   Requests received and responses sent are a server transaction's, requests sent and responses received a
@@ -66,6 +68,21 @@
  *   A request whose key is known is one. A response is one when its transaction had a response with the same
  *   status code, To tag and RSeq: the last three different ones are remembered.
  *
+ * What is recorded
+ *   A response whose status code is wanted, each time it crosses the wire. It is private when it, or the
+ *   request of its transaction as far as it was seen by then, asks for that: id, user or header in any
+ *   Privacy (RFC 3323, 3325).
+ *   When registrations are wanted:
+ *     - the bindings in the first final response to a REGISTER, if that is a 2xx and sent: it lists them all,
+ *       of the URI of To. One whose request was not seen is recorded, too, since it says the same
+ *     - a failed authentication: the first final response sent to a REGISTER is 401 and there was an
+ *       Authorization, or 407 and a Proxy-Authorization, or 403 and either, and no challenge says stale=true
+ *
+ * What is noted
+ *   The option tags of Require, Proxy-Require, Supported and Unsupported, in lower case, and the methods of
+ *   Allow, in all messages sent: lane_word(). Values that were sent lately are remembered and cost a
+ *   comparison; of one message about 256 words are read, and that there were more is LANE_WORDS_FOLDED.
+ *
  * Time
  *   The caller's clock moves an own one, forwards only: by the difference from call to call, at most 600 s at
  *   once. Up to 5 s backwards is reordering and changes nothing; more is a new epoch, and takes no time. */
@@ -93,7 +110,7 @@ struct observer_options {
 };
 
 /* NULL and `e` set when there is no memory or an option is out of range. The table is reserved at once and
- * touched only as it fills: 64 octets a transaction. */
+ * touched only as it fills: 64 octets a transaction, and 33 KiB besides. */
 struct observer *observer_new(const struct observer_options *options, struct err *e);
 void observer_free(struct observer *o);
 

@@ -75,6 +75,8 @@ count_other_request(const struct observation *a)
         x->flags |= TRANS_FLAG_FOR_PROXY;
     if (sip_headers_have(&a->m->fields, SIP_HEADER_PROXY_REQUIRE))
         x->flags |= TRANS_FLAG_PROXY_REQUIRE;
+    if (sip_headers_have(&a->m->fields, SIP_HEADER_PRIVACY) && observer_is_private(a->m))
+        x->flags |= TRANS_FLAG_PRIVATE;
     note_unsupported_uri(a, x);
     return true;
 }
@@ -140,6 +142,12 @@ count_registration(const struct observation *a, const struct trans *x)
         lane_count(a->w, LANE_REGISTER_ACCEPTED);
     else if (!is_challenge)
         lane_count(a->w, LANE_REGISTER_REJECTED);
+    if (!lane_wants_registrations(a->w))
+        return;
+    if (code < 300)
+        observer_bindings(a);
+    else
+        observer_auth_failure(a, x);
 }
 
 /* What the first final response of a server transaction says about its request. */
@@ -203,26 +211,54 @@ count_repeated_response(const struct observation *a)
     lane_count_method(a->w, a->method, counter);
 }
 
+static void
+record_status(const struct observation *a, const struct trans *x)
+{
+    const struct sip_message *m = a->m;
+    struct lane_status status = {
+        .is_out = a->is_out,
+        .is_private = (x != NULL && (x->flags & TRANS_FLAG_PRIVATE) != 0) || observer_is_private(m),
+        .method = a->method,
+        .code = m->start.code,
+        .cseq = m->cseq,
+        .to = sip_headers_value(&m->fields, SIP_HEADER_TO),
+        .from = sip_headers_value(&m->fields, SIP_HEADER_FROM),
+        .call_id = m->call_id,
+    };
+
+    lane_event_status(a->w, &status, a->now_ns);
+}
+
+/* A response that finds no transaction. One sent that accepts a REGISTER still lists all bindings there are, and they
+ * are these, even if it is sent for the second time. NULL, or the transaction that is to come. */
+static struct trans *
+unmatched(const struct observation *a)
+{
+    unsigned code = a->m->start.code;
+
+    if (a->is_out && a->method == METHOD_REGISTER && code >= 200 && code < 300 &&
+        lane_wants_registrations(a->w))
+        observer_bindings(a);
+    return add_early(a);
+}
+
 enum sipstat_observed
 observer_response(const struct observation *a)
 {
     const struct sip_message *m = a->m;
-    struct trans *x;
+    struct trans *x = find(a, &a->key);
     bool is_repeated;
 
     lane_count(a->w, a->is_out ? LANE_OUT_RESPONSES : LANE_IN_RESPONSES);
     lane_count_response(a->w, a->method, m->start.code, a->is_out);
     if (lane_wants_code(a->w, m->start.code))
-        lane_event_status(a->w, a->is_out, a->method, m->start.code, m->cseq,
-                          sip_headers_value(&m->fields, SIP_HEADER_TO),
-                          sip_headers_value(&m->fields, SIP_HEADER_FROM), m->call_id, a->now_ns);
+        record_status(a, x);
     if (m->start.code >= 700)
         return SIPSTAT_COUNTED;
 
-    x = find(a, &a->key);
     if (x == NULL || (x->flags & TRANS_FLAG_EARLY) != 0)
         lane_count(a->w, LANE_TRANS_UNMATCHED);
-    if (x == NULL && (x = add_early(a)) == NULL)
+    if (x == NULL && (x = unmatched(a)) == NULL)
         return SIPSTAT_COUNTED;
     is_repeated = seen_before(x, observer_key_mark(&a->o->hash_key, m));
     if (m->start.code < 200)

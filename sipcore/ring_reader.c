@@ -14,8 +14,12 @@
 #pragma GCC diagnostic ignored "-Wtsan"
 #endif
 
-enum { JUMPS_MAX = 4 }; /* in one call, before "nothing now" */
+enum {
+    JUMPS_MAX = 4, /* in one call, before "nothing now" */
+    CONTACT_TEXT_MAX = 255
+};
 
+static int place_is_good(const struct lane_reader *r, const struct ring_cursor *place, struct err *e);
 static int read_head(const struct lane_reader *r, uint64_t *head, struct err *e);
 static int read_intent(const struct lane_reader *r, uint64_t head, uint64_t *intent, struct err *e);
 static int read_sequence(const struct lane_reader *r, uint64_t head, uint64_t *sequence, struct err *e);
@@ -46,6 +50,24 @@ ring_cursor_init(struct ring_cursor *c, const struct lane_reader *r, bool oldest
 }
 
 int
+ring_cursor_resume(struct ring_cursor *c, const struct lane_reader *r, uint64_t position,
+                   uint64_t next_sequence, struct err *e)
+{
+    int code;
+
+    *c = (struct ring_cursor){ .position = position, .next_sequence = next_sequence };
+    code = place_is_good(r, c, e);
+    if (code != 0)
+        return code;
+    code = ring_cursor_init(c, r, false, e);
+    /* As many octets were written ever: more records than that were not lost. */
+    if (code == 0 && next_sequence != 0 && c->next_sequence > next_sequence &&
+        c->next_sequence - next_sequence <= c->position / sizeof(struct lane_record))
+        c->lost = c->next_sequence - next_sequence;
+    return code;
+}
+
+int
 ring_next(struct ring_cursor *c, const struct lane_reader *r, struct ring_event *event, struct err *e)
 {
     uint64_t record[LANE_RECORD_MAX / 8], head, intent;
@@ -55,7 +77,7 @@ ring_next(struct ring_cursor *c, const struct lane_reader *r, struct ring_event 
         code = read_head(r, &head, e);
         if (code < 0)
             return code;
-        if (head < c->position)
+        if (head < c->position || c->position % 8 != 0)
             return err_set(e, -EBADMSG, "damaged: the ring's head runs backwards");
         if (head == c->position)
             return c->gap_octets > 0 ? rest(c, r, e) : 0;
@@ -138,6 +160,13 @@ read_sequence(const struct lane_reader *r, uint64_t head, uint64_t *sequence, st
 /* ---- gaps
  * ------------------------------------------------------------------------------------------------------- */
 
+/* What `gap_octets` of overwritten records allow as their number. */
+static bool
+is_explained(uint64_t missing, uint64_t gap_octets)
+{
+    return missing <= gap_octets / sizeof(struct lane_record) && missing >= gap_octets / LANE_RECORD_MAX;
+}
+
 /* A record's number is known: it must be the next one, or after a jump one that the octets jumped over can
  * explain. */
 static int
@@ -146,7 +175,7 @@ close_gap(struct ring_cursor *c, uint64_t sequence, struct err *e)
     uint64_t missing = sequence - c->next_sequence;
 
     if (c->next_sequence != 0) {
-        if (missing > c->gap_octets / sizeof(struct lane_record) || missing < c->gap_octets / LANE_RECORD_MAX)
+        if (!is_explained(missing, c->gap_octets))
             return err_set(e, -EBADMSG, "damaged: ring record %" PRIu64 " where %" PRIu64 " should be",
                            sequence, c->next_sequence);
         c->lost += missing;
@@ -165,6 +194,44 @@ rest(struct ring_cursor *c, const struct lane_reader *r, struct err *e)
     int code = read_sequence(r, c->position, &sequence, e);
 
     return code < 0 || sequence == 0 ? code : close_gap(c, sequence, e);
+}
+
+/* Whether the number kept with a place is explained by that of the record at `head`. While that cannot be told (the
+ * writer is at it, or died at it) the place has the benefit of the doubt. */
+static int
+number_is_good(const struct lane_reader *r, const struct ring_cursor *place, uint64_t head, struct err *e)
+{
+    uint64_t sequence;
+    int code = read_sequence(r, head, &sequence, e);
+
+    if (code < 0)
+        return code;
+    return sequence == 0 || place->next_sequence == 0 ||
+           is_explained(sequence - place->next_sequence, head - place->position);
+}
+
+/* Whether a kept place is one of this ring's: 1, 0 or a negative errno. A record that is still there has to have the
+ * right number. */
+static int
+place_is_good(const struct lane_reader *r, const struct ring_cursor *place, struct err *e)
+{
+    uint64_t record[LANE_RECORD_MAX / 8], head, intent;
+    struct ring_cursor copy = *place;
+    struct ring_event event;
+    int code = read_head(r, &head, e);
+
+    if (code < 0 || place->position > head || place->position % 8 != 0)
+        return code;
+    if (place->position == head)
+        return number_is_good(r, place, head, e);
+    code = copy_record(place, r, head, record, e);
+    if (code == 0)
+        code = read_intent(r, head, &intent, e);
+    if (code < 0)
+        return code;
+    if (intent - place->position > r->header.ring_octets)
+        return number_is_good(r, place, head, e);
+    return take_record(&copy, head, record, &event, NULL) == 1;
 }
 
 /* ---- one record
@@ -187,6 +254,39 @@ copy_record(const struct ring_cursor *c, const struct lane_reader *r, uint64_t h
 }
 
 static bool
+is_code(unsigned code)
+{
+    return code - LANE_CODE_FIRST < LANE_CODES;
+}
+
+static bool
+is_aor(struct span aor)
+{
+    return aor.length > 0 && aor.length <= LANE_AOR_MAX;
+}
+
+bool
+ring_contact_next(struct span *contacts, struct lane_binding *out)
+{
+    struct span rest = *contacts, head;
+    struct lane_contact c;
+
+    if (!span_take(&rest, sizeof(c), &head))
+        return false;
+    memcpy(&c, head.data, sizeof(c));
+    if (c.uri_octets == 0 || c.uri_octets > LANE_CONTACT_URI_MAX || c.name_octets > CONTACT_TEXT_MAX ||
+        c.instance_octets > CONTACT_TEXT_MAX || (c.q_thousandths > 1000 && c.q_thousandths != LANE_Q_NONE) ||
+        !span_take(&rest, c.uri_octets, &out->uri) || !span_take(&rest, c.name_octets, &out->name) ||
+        !span_take(&rest, c.instance_octets, &out->instance))
+        return false;
+    out->expires_s = c.expires_s;
+    out->reg_id = c.reg_id;
+    out->q_thousandths = c.q_thousandths;
+    *contacts = rest;
+    return true;
+}
+
+static bool
 status_fits(struct ring_event *event)
 {
     struct span body = span_of(event->body, event->record.body_octets), head;
@@ -198,7 +298,38 @@ status_fits(struct ring_event *event)
            span_take(&body, event->status.from_octets, &event->from) &&
            span_take(&body, event->status.call_id_octets, &event->call_id) && body.length == 0 &&
            event->status.direction <= SIPSTAT_OUT && event->status.method < LANE_METHODS &&
-           event->status.code >= 100 && event->status.code <= 699;
+           is_code(event->status.code);
+}
+
+static bool
+auth_failed_fits(struct ring_event *event)
+{
+    struct span body = span_of(event->body, event->record.body_octets), head;
+
+    if (!span_take(&body, sizeof(event->auth_failed), &head))
+        return false;
+    memcpy(&event->auth_failed, head.data, sizeof(event->auth_failed));
+    return span_take(&body, event->auth_failed.aor_octets, &event->aor) && body.length == 0 &&
+           is_aor(event->aor) && is_code(event->auth_failed.code);
+}
+
+/* The contacts fill the rest of the body, to the last octet. */
+static bool
+bindings_fit(struct ring_event *event)
+{
+    struct span body = span_of(event->body, event->record.body_octets), head;
+    struct lane_binding contact;
+    unsigned contacts = 0;
+
+    if (!span_take(&body, sizeof(event->bindings), &head))
+        return false;
+    memcpy(&event->bindings, head.data, sizeof(event->bindings));
+    if (!span_take(&body, event->bindings.aor_octets, &event->aor) || !is_aor(event->aor))
+        return false;
+    event->contacts = body;
+    while (ring_contact_next(&body, &contact))
+        contacts++;
+    return body.length == 0 && contacts == event->bindings.contacts;
 }
 
 static bool
@@ -213,10 +344,12 @@ state_fits(struct ring_event *event)
 static bool
 body_fits(struct ring_event *event)
 {
-    event->to = event->from = event->call_id = span_of(NULL, 0);
+    event->to = event->from = event->call_id = event->aor = event->contacts = span_of(NULL, 0);
     switch (event->record.type) {
     case LANE_EVENT_STATUS: return status_fits(event);
     case LANE_EVENT_STATE: return state_fits(event);
+    case LANE_EVENT_AUTH_FAILED: return auth_failed_fits(event);
+    case LANE_EVENT_BINDINGS: return bindings_fit(event);
     default: return true;
     }
 }

@@ -3,7 +3,6 @@
  * records and never waits. Each barrier names its partner in ring_reader.c. */
 #include <assert.h>
 #include <string.h>
-#include <time.h>
 
 #include "sipcore/lane_writer.h"
 
@@ -12,8 +11,6 @@
 #if defined(__SANITIZE_THREAD__) && defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wtsan"
 #endif
-
-enum { TEXT_MAX = 255 }; /* of each header field value in an event */
 
 /* The ring's data, held in registers: the compiler must take any store to shared memory for one to the
  * writer itself. */
@@ -81,67 +78,4 @@ lane_ring_put(struct lane_writer *w, enum lane_event type, const void *body, siz
     /* B, pairs with B in ring_reader.c: the record and its successor's number are visible before the new head. */
     atomic_store_explicit(&w->ring->head, next, memory_order_release);
     lane_count(w, LANE_EVENTS_WRITTEN);
-}
-
-void
-lane_set_state(struct lane_writer *w, unsigned state, uint64_t monotonic_ns, uint64_t time_ns)
-{
-    struct lane_event_state event = {
-        .state = state,
-        .previous = atomic_load_explicit(&w->live->state, memory_order_relaxed),
-    };
-
-    atomic_store_explicit(&w->live->state_monotonic_ns, monotonic_ns, memory_order_relaxed);
-    atomic_store_explicit(&w->live->state, state, memory_order_release);
-    lane_ring_put(w, LANE_EVENT_STATE, &event, sizeof(event), time_ns);
-}
-
-/* Append at most TEXT_MAX octets of `text`; returns how many. */
-static uint16_t
-append_text(uint8_t *to, struct span text, bool *was_cut)
-{
-    if (text.length > TEXT_MAX) {
-        text = span_first(text, TEXT_MAX);
-        *was_cut = true;
-    }
-    if (text.length > 0)
-        memcpy(to, text.data, text.length);
-    return (uint16_t)text.length;
-}
-
-/* Unix time of an event on this lane. */
-static uint64_t
-event_time(const struct lane_writer *w, uint64_t message_ns)
-{
-    struct timespec now = { 0, 0 };
-
-    if ((w->flags & LANE_COLLECTOR) && message_ns != 0)
-        return message_ns;
-    clock_gettime(CLOCK_REALTIME_COARSE, &now); /* in the vDSO: no system call */
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-void
-lane_event_status(struct lane_writer *w, bool is_out, unsigned method, unsigned code, uint32_t cseq,
-                  struct span to, struct span from, struct span call_id, uint64_t time_ns)
-{
-    struct {
-        struct lane_event_status status;
-        uint8_t text[3 * TEXT_MAX];
-    } body;
-    bool was_cut = false;
-    size_t used;
-
-    body.status = (struct lane_event_status){
-        .direction = is_out,
-        .method = (uint8_t)method,
-        .code = (uint16_t)code,
-        .cseq = cseq,
-    };
-    used = body.status.to_octets = append_text(body.text, to, &was_cut);
-    used += body.status.from_octets = append_text(body.text + used, from, &was_cut);
-    used += body.status.call_id_octets = append_text(body.text + used, call_id, &was_cut);
-    if (was_cut)
-        lane_count(w, LANE_EVENTS_CUT);
-    lane_ring_put(w, LANE_EVENT_STATUS, &body, sizeof(body.status) + used, event_time(w, time_ns));
 }

@@ -325,3 +325,43 @@ sip_credentials_are_given(struct span value)
     }
     return false;
 }
+
+bool
+sip_challenge_is_stale(struct span value)
+{
+    struct span item;
+
+    while (sip_list_next(&value, &item)) {
+        size_t end = sip_skip(item, 0, SIP_CHAR_TOKEN), i = sip_skip(item, end, SIP_CHAR_LWS);
+        struct span given;
+
+        if (i > end && i < item.length && sip_char_is(item.data[i], SIP_CHAR_TOKEN)) { /* behind a scheme */
+            item = span_from(item, i);
+            end = sip_skip(item, 0, SIP_CHAR_TOKEN);
+            i = sip_skip(item, end, SIP_CHAR_LWS);
+        }
+        if (!sip_at(item, i, '=') || !sip_equals_nocase(span_first(item, end), "stale"))
+            continue;
+        given = sip_trim(span_from(item, i + 1));
+        if (sip_equals_nocase(given, "true") || sip_equals_nocase(given, "\"true\""))
+            return true;
+    }
+    return false;
+}
+
+bool
+sip_privacy_is_wanted(struct span value)
+{
+    for (size_t i = 0, end; i < value.length; i = end + 1) {
+        struct span word;
+
+        end = i;
+        while (end < value.length && value.data[end] != ';' && value.data[end] != ',')
+            end++;
+        word = sip_trim(sip_slice(value, i, end));
+        if (sip_equals_nocase(word, "id") || sip_equals_nocase(word, "user") ||
+            sip_equals_nocase(word, "header"))
+            return true;
+    }
+    return false;
+}

@@ -61,6 +61,14 @@ bool sip_cseq_parse(struct span value, uint32_t *number, struct span *method);
  * IMS phones send one to say who they are before they are asked (3GPP TS 24.229 5.1.1.2). */
 bool sip_credentials_are_given(struct span value);
 
+/* True when a challenge of a WWW-Authenticate or Proxy-Authenticate says stale=true: the nonce was too old, the
+ * password may well be right (RFC 7616 3.3). */
+bool sip_challenge_is_stale(struct span value);
+
+/* True when a Privacy asks that who is calling is kept from others: id, user or header among its values (RFC 3323 4.2,
+ * RFC 3325 9.3). They are separated by ';'; ',' is read, too. */
+bool sip_privacy_is_wanted(struct span value);
+
 /* The scheme of a URI, as written; false when there is none (RFC 3986 3.1). */
 bool sip_uri_scheme(struct span uri, struct span *scheme);
 

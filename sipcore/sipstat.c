@@ -17,6 +17,12 @@ _Static_assert((int)SIPSTAT_INVITE == (int)METHOD_INVITE && (int)SIPSTAT_UPDATE 
                "the public method numbers are the lanes'");
 _Static_assert(SIPSTAT_SHARED_TRANSACTIONS == LANE_SHARED_TRANSACTIONS && SIPSTAT_COLLECTOR == LANE_COLLECTOR,
                "the public flags are the lanes'");
+_Static_assert((unsigned)SIPSTAT_REQUIRE == LANE_WORD_REQUIRE &&
+                   (unsigned)SIPSTAT_PROXY_REQUIRE == LANE_WORD_PROXY_REQUIRE &&
+                   (unsigned)SIPSTAT_SUPPORTED == LANE_WORD_SUPPORTED &&
+                   (unsigned)SIPSTAT_UNSUPPORTED == LANE_WORD_UNSUPPORTED &&
+                   (unsigned)SIPSTAT_ALLOW == LANE_WORD_ALLOW && SIPSTAT_Q_NONE == LANE_Q_NONE,
+               "the public words are the lanes'");
 _Static_assert(LANE_OUT_REQUESTS == LANE_IN_REQUESTS + 1 && LANE_OUT_RESPONSES == LANE_IN_RESPONSES + 1 &&
                    LANE_METHOD_OUT == LANE_METHOD_IN + 1 &&
                    LANE_METHOD_IN_RETRANSMITTED == LANE_METHOD_IN + 2 &&
@@ -285,17 +291,31 @@ count_retransmitted_response(struct lane_writer *w, bool is_out, unsigned method
         lane_count_method(w, method, LANE_METHOD_FINAL_RETRANSMITTED);
 }
 
+/* A text of the caller's; NULL is as good as empty. */
+static struct span
+text_span(const char *text, size_t length)
+{
+    return span_of(text, text ? length : 0);
+}
+
 static void
-record_response(struct lane_writer *w, bool is_out, unsigned method, unsigned code,
+record_response(struct lane_writer *w, bool is_out, unsigned method, unsigned code, unsigned flags,
                 const struct sipstat_headers *h)
 {
-    static const struct sipstat_headers none;
+    struct lane_status status = {
+        .is_out = is_out,
+        .is_private = flags & SIPSTAT_FLAG_PRIVATE,
+        .method = method,
+        .code = code,
+    };
 
-    if (!h)
-        h = &none;
-    lane_event_status(w, is_out, method, code, h->cseq, span_of(h->to, h->to ? h->to_length : 0),
-                      span_of(h->from, h->from ? h->from_length : 0),
-                      span_of(h->call_id, h->call_id ? h->call_id_length : 0), 0);
+    if (h) {
+        status.cseq = h->cseq;
+        status.to = text_span(h->to, h->to_length);
+        status.from = text_span(h->from, h->from_length);
+        status.call_id = text_span(h->call_id, h->call_id_length);
+    }
+    lane_event_status(w, &status, 0);
 }
 
 /* Every response that sipstat_response() does not deal with in two additions. Apart, so that it needs no
@@ -313,7 +333,7 @@ count_uncommon_response(sipstat_writer *writer, enum sipstat_direction direction
     if (flags & SIPSTAT_FLAG_RETRANSMISSION)
         count_retransmitted_response(w, is_out, method, code);
     if (lane_wants_code(w, code))
-        record_response(w, is_out, method, code, headers);
+        record_response(w, is_out, method, code, flags, headers);
 }
 
 void
@@ -321,11 +341,12 @@ sipstat_response(sipstat_writer *writer, enum sipstat_direction direction, unsig
                  unsigned flags, const struct sipstat_headers *headers)
 {
     bool is_out = direction != SIPSTAT_IN;
-    unsigned cell;
+    unsigned cell = 0;
 
     if (!is_open(writer))
         return;
-    cell = flags == 0 && is_named(&writer->lane, method) ? lane_cell_find(&writer->lane, method, code) : 0;
+    if (!(flags & SIPSTAT_FLAG_RETRANSMISSION) && is_named(&writer->lane, method))
+        cell = lane_cell_find(&writer->lane, method, code);
     if (__builtin_expect(cell == 0 || lane_wants_code(&writer->lane, code), 0)) {
         count_uncommon_response(writer, direction, method, code, flags, headers);
         return;
@@ -387,6 +408,61 @@ void
 sipstat_register_rejected(sipstat_writer *writer)
 {
     count(writer, LANE_REGISTER_REJECTED);
+}
+
+/* ---- registrations and words ------------------------------------------------------------------------------------ */
+
+/* Where an array of contacts has been taken to. */
+struct contact_list {
+    const struct sipstat_contact *next;
+    size_t left;
+};
+
+static bool
+next_contact(void *context, struct lane_binding *out)
+{
+    struct contact_list *list = context;
+    const struct sipstat_contact *c = list->next;
+
+    if (list->left == 0)
+        return false;
+    *out = (struct lane_binding){
+        .uri = text_span(c->uri, c->uri_length),
+        .name = text_span(c->display_name, c->display_name_length),
+        .instance = text_span(c->instance, c->instance_length),
+        .expires_s = c->expires_s,
+        .reg_id = c->reg_id,
+        .q_thousandths = c->q_thousandths,
+    };
+    list->next++;
+    list->left--;
+    return true;
+}
+
+void
+sipstat_bindings(sipstat_writer *writer, const char *aor, size_t aor_length,
+                 const struct sipstat_contact *contacts, size_t count)
+{
+    struct contact_list list = { .next = contacts, .left = contacts ? count : 0 };
+
+    if (is_open(writer) && lane_wants_registrations(&writer->lane))
+        lane_event_bindings(&writer->lane, text_span(aor, aor_length), next_contact, &list, 0);
+}
+
+void
+sipstat_authentication_failed(sipstat_writer *writer, const char *aor, size_t aor_length, unsigned code)
+{
+    if (is_open(writer) && code - LANE_CODE_FIRST < LANE_CODES && lane_wants_registrations(&writer->lane))
+        lane_event_auth_failed(&writer->lane, code, text_span(aor, aor_length), 0);
+}
+
+void
+sipstat_word(sipstat_writer *writer, enum sipstat_word header, const char *word, size_t length)
+{
+    unsigned uses = (unsigned)header & (LANE_WORD_TAG | LANE_WORD_ALLOW);
+
+    if (is_open(writer) && uses != 0)
+        lane_word(&writer->lane, text_span(word, length), uses);
 }
 
 void

@@ -148,7 +148,8 @@ enum sipstat_observed {
     SIPSTAT_RETRANSMISSION = 1, /* counted as a retransmission */
     SIPSTAT_KEEPALIVE = 2,      /* CRLF or STUN (RFC 5626 4.4): not a SIP message */
     SIPSTAT_DISCARDED = 3,      /* claims to be SIP, cannot be parsed */
-    SIPSTAT_IGNORED = 4         /* no writer */
+    SIPSTAT_IGNORED = 4,        /* no writer */
+    SIPSTAT_COMPRESSED = 5      /* SigComp (RFC 3320, 3486), not read: observe what comes out of it */
 };
 
 /* Hand over one whole message, exactly as it was received from or given to the transport (for a stream: one
@@ -184,6 +185,7 @@ SIPSTAT_API unsigned sipstat_method(sipstat_writer *writer, const char *name, si
 
 /* flags of sipstat_request() and sipstat_response() */
 #define SIPSTAT_FLAG_RETRANSMISSION 1u
+#define SIPSTAT_FLAG_PRIVATE        2u /* of a response: it, or its request, asks for privacy (RFC 3323, 3325) */
 
 /* A request was received or sent. sipCommonSummaryIn/OutRequests; without SIPSTAT_FLAG_RETRANSMISSION also
  * sipCommonMethodStatsIn/Outbounds, with it (and SIPSTAT_OUT) sipCommonStatsRetries. `method` above 63
@@ -200,7 +202,7 @@ struct sipstat_headers {
     uint32_t cseq;
 };
 
-/* A response was received or sent, `method` from its CSeq, `code` 100 to 699 (RFC 3261 7.2). sipCommonSummaryIn/Out-
+/* A response was received or sent, `method` from its CSeq, `code` 100 to 999 (RFC 3261 7.2). sipCommonSummaryIn/Out-
  * Responses and sipCommonStatusCodeIns/Outs, retransmissions included; a sent retransmission also counts in
  * sipCommonStatsRetryFinal/NonFinalResponses. `headers` may be NULL. */
 SIPSTAT_API void sipstat_response(sipstat_writer *writer, enum sipstat_direction direction, unsigned method,
@@ -229,6 +231,45 @@ SIPSTAT_API void sipstat_proxy_require_failed(sipstat_writer *writer);
  * credentials is neither. sipServerRegStatsAcceptedRegs, sipServerRegStatsRejectedRegs. */
 SIPSTAT_API void sipstat_register_accepted(sipstat_writer *writer);
 SIPSTAT_API void sipstat_register_rejected(sipstat_writer *writer);
+
+/* A registered contact. Texts need not be terminated; what is NULL or empty is not known.
+ *   uri            the contact's URI, parameters included (RFC 3261 20.10), without angle brackets
+ *   display_name   without quotes
+ *   instance       the value of +sip.instance, without quotes (RFC 5626 4.1); with reg_id it tells that a new URI is
+ *                  the same binding
+ *   expires_s      seconds from now
+ *   q_thousandths  the q parameter times 1000, 0 to 1000; SIPSTAT_Q_NONE: none given */
+struct sipstat_contact {
+    const char *uri, *display_name, *instance;
+    size_t uri_length, display_name_length, instance_length;
+    uint32_t expires_s;
+    uint32_t reg_id;
+    uint16_t q_thousandths;
+};
+#define SIPSTAT_Q_NONE 65535u
+
+/* A registrar accepted a REGISTER: these are now all bindings of that address-of-record (the URI of To), none when
+ * `count` is 0. They replace what was reported before (RFC 3261 10.3); sipServerRegUserTable, sipServerRegContactTable.
+ * Only looked at while an agent follows registrations. */
+SIPSTAT_API void sipstat_bindings(sipstat_writer *writer, const char *aor, size_t aor_length,
+                                  const struct sipstat_contact *contacts, size_t count);
+
+/* A REGISTER for this address-of-record brought credentials that were refused (401, 403, 407), stale nonces excepted:
+ * sipServerRegUserAuthenticationFailures. */
+SIPSTAT_API void sipstat_authentication_failed(sipstat_writer *writer, const char *aor, size_t aor_length,
+                                               unsigned code);
+
+/* The entity supports, requires ... an option tag, or allows a method; `header` is one of these. For stacks that do not
+ * hand over raw messages: once each is enough. sipCommonOptionTagTable, sipCommonMethodSupportedTable. */
+enum sipstat_word {
+    SIPSTAT_REQUIRE = 1,
+    SIPSTAT_PROXY_REQUIRE = 2,
+    SIPSTAT_SUPPORTED = 4,
+    SIPSTAT_UNSUPPORTED = 8,
+    SIPSTAT_ALLOW = 16
+};
+SIPSTAT_API void sipstat_word(sipstat_writer *writer, enum sipstat_word header, const char *word,
+                              size_t length);
 
 /* Transport connections as associations of RFC 2788 (applInboundAssociations ...). A writer that never calls
  * this leaves those columns without a value rather than at 0. */

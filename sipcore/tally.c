@@ -7,8 +7,8 @@
 #include <string.h>
 
 enum {
-    CODES = 600, /* 100 to 699 */
-    CELLS_FIRST = 256
+    CELLS_FIRST = 256,
+    NO_WORD = UINT16_MAX /* in a map: left out, or no room for it */
 };
 
 static int reserve(struct tally *t, uint32_t cells, struct err *e);
@@ -18,8 +18,9 @@ tally_init(struct tally *t, struct err *e)
 {
     *t = (struct tally){ 0 };
     t->method = calloc(TALLY_METHODS, sizeof(*t->method));
-    t->index = calloc((size_t)TALLY_METHODS * CODES, sizeof(*t->index));
-    if (!t->method || !t->index || reserve(t, 1, NULL) < 0) {
+    t->index = calloc((size_t)TALLY_METHODS * LANE_CODES, sizeof(*t->index));
+    t->word = calloc(TALLY_WORDS, sizeof(*t->word));
+    if (!t->method || !t->index || !t->word || reserve(t, 1, NULL) < 0) {
         tally_fini(t);
         return err_set(e, -ENOMEM, "no memory for the sums of an instance");
     }
@@ -37,6 +38,7 @@ tally_fini(struct tally *t)
     free(t->method);
     free(t->cell);
     free(t->index);
+    free(t->word);
     *t = (struct tally){ 0 };
 }
 
@@ -45,7 +47,7 @@ tally_clear(struct tally *t)
 {
     memset(t->counters, 0, sizeof(t->counters));
     t->has_associations = false;
-    t->methods_folded = t->cells_folded = 0;
+    t->methods_folded = t->cells_folded = t->words_folded = 0;
     for (uint32_t i = 0; i < t->methods; i++)
         memset(t->method[i].counters, 0, sizeof(t->method[i].counters));
     for (uint32_t i = 0; i < t->cells; i++)
@@ -94,9 +96,9 @@ tally_cell(struct tally *t, uint32_t method, unsigned code)
 {
     uint16_t *index;
 
-    if (method >= t->methods || code - 100 >= CODES)
+    if (method >= t->methods || code - LANE_CODE_FIRST >= LANE_CODES)
         return 0;
-    index = &t->index[method * CODES + code - 100];
+    index = &t->index[method * LANE_CODES + code - LANE_CODE_FIRST];
     if (*index != 0)
         return *index;
     if (t->cells == TALLY_CELLS || reserve(t, t->cells + 1, NULL) < 0)
@@ -104,6 +106,42 @@ tally_cell(struct tally *t, uint32_t method, unsigned code)
     t->cell[t->cells] = (struct tally_cell){ .method = (uint16_t)method, .code = (uint16_t)code };
     *index = (uint16_t)t->cells;
     return t->cells++;
+}
+
+/* The row of a word, made if need be; NO_WORD when there is no room. */
+static uint16_t
+find_word(struct tally *t, struct span text, uint32_t uses)
+{
+    struct lane_word_copy *w;
+
+    for (uint32_t i = 0; i < t->words; i++) {
+        w = &t->word[i];
+        if (lane_word_is_same(span_of(w->text, w->octets), w->uses, text, uses))
+            return (uint16_t)i;
+    }
+    if (t->words == TALLY_WORDS)
+        return NO_WORD;
+    w = &t->word[t->words];
+    *w = (struct lane_word_copy){ .octets = (uint8_t)text.length };
+    memcpy(w->text, text.data, text.length);
+    return (uint16_t)t->words++;
+}
+
+/* What a row says, into the row that find_word() found. */
+static void
+add_word(struct tally *t, uint16_t word, uint32_t uses)
+{
+    if (word == NO_WORD)
+        t->words_folded++;
+    else
+        t->word[word].uses |= uses;
+}
+
+void
+tally_word(struct tally *t, const char *text, size_t octets, uint32_t uses)
+{
+    if (lane_word_is_valid(span_of(text, octets)))
+        add_word(t, find_word(t, span_of(text, octets), uses), uses);
 }
 
 /* ---- adding
@@ -155,6 +193,11 @@ extend_map(struct tally *t, const struct lane_reader *r, struct tally_map *map)
 
         map->cell[map->cells] = (uint16_t)tally_cell(t, method, LANE_CELL_CODE(key));
     }
+    for (; map->words < r->copy.words; map->words++) {
+        const struct lane_word_copy *w = &r->copy.word[map->words];
+
+        map->word[map->words] = w->octets > 0 ? find_word(t, span_of(w->text, w->octets), w->uses) : NO_WORD;
+    }
 }
 
 int
@@ -179,6 +222,9 @@ tally_add_lane(struct tally *t, const struct lane_reader *r, struct tally_map *m
         if (map->cell[i] == 0)
             t->cells_folded += c->cell[i].in + c->cell[i].out;
     }
+    for (uint32_t i = 0; i < c->words; i++)
+        if (c->word[i].octets > 0)
+            add_word(t, map->word[i], c->word[i].uses);
     return 0;
 }
 
@@ -193,6 +239,7 @@ tally_add(struct tally *to, const struct tally *from, struct err *e)
     add_scalars(to, from->counters, from->has_associations);
     to->methods_folded += from->methods_folded;
     to->cells_folded += from->cells_folded;
+    to->words_folded += from->words_folded;
     for (uint32_t i = 0; i < from->methods; i++) {
         method[i] = (uint16_t)tally_method(to, from->method[i].name, from->method[i].name_octets);
         add_method(to, method[i], from->method[i].counters);
@@ -208,6 +255,8 @@ tally_add(struct tally *to, const struct tally *from, struct err *e)
         if (cell == 0)
             to->cells_folded += c->in + c->out;
     }
+    for (uint32_t i = 0; i < from->words; i++)
+        tally_word(to, from->word[i].text, from->word[i].octets, from->word[i].uses);
     return 0;
 }
 

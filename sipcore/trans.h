@@ -30,13 +30,14 @@ enum trans_queue {
     TRANS_QUEUES
 };
 
-#define TRANS_FLAG_ACKED         1u  /* the ACK to a non-2xx final response was seen */
-#define TRANS_FLAG_CREDENTIALS   2u  /* the request carried credentials for who answers 401 */
-#define TRANS_FLAG_PROXY_REQUIRE 4u  /* the request carried Proxy-Require */
-#define TRANS_FLAG_URI_COUNTED   8u  /* counted in sipCommonOtherStatsNumUnsupportedUris */
-#define TRANS_FLAG_RELIABLE      16u /* the request came over a transport that repeats nothing */
-#define TRANS_FLAG_EARLY         32u /* only responses were seen, the request has yet to come: not begun */
-#define TRANS_FLAG_FOR_PROXY     64u /* the request carried credentials for who answers 407 */
+#define TRANS_FLAG_ACKED         1u   /* the ACK to a non-2xx final response was seen */
+#define TRANS_FLAG_CREDENTIALS   2u   /* the request carried credentials for who answers 401 */
+#define TRANS_FLAG_PROXY_REQUIRE 4u   /* the request carried Proxy-Require */
+#define TRANS_FLAG_URI_COUNTED   8u   /* counted in sipCommonOtherStatsNumUnsupportedUris */
+#define TRANS_FLAG_RELIABLE      16u  /* the request came over a transport that repeats nothing */
+#define TRANS_FLAG_EARLY         32u  /* only responses were seen, the request has yet to come: not begun */
+#define TRANS_FLAG_FOR_PROXY     64u  /* the request carried credentials for who answers 407 */
+#define TRANS_FLAG_PRIVATE       128u /* the request asked for privacy */
 
 enum { TRANS_MARKS = 3 };
 

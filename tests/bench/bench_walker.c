@@ -148,7 +148,7 @@ main(void)
         struct snap_code *rows = malloc(count * sizeof(*rows));
         const void **pointers = malloc(count * sizeof(*pointers));
         struct snapshot snapshot = { .rows[SNAP_CODES] = { pointers, count } };
-        struct mib_view view = { &snapshot, 0, 0 };
+        struct mib_view view = { .snapshot = &snapshot };
         double hand, next, get;
 
         if (rows == NULL || pointers == NULL)

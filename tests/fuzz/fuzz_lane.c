@@ -25,6 +25,7 @@ enum deed {
     FOLLOW,
     REOPEN,
     TRUNCATE,
+    RESUME,
     DEEDS
 };
 
@@ -49,19 +50,43 @@ clean_up(void)
     scratch_lane_close(&s);
 }
 
+/* Three contacts, the context counts them. */
+static bool
+next_contact(void *context, struct lane_binding *out)
+{
+    unsigned *count = context;
+
+    *out = (struct lane_binding){ .uri = span_string("sip:to@192.0.2.1"), .name = span_string("To") };
+    return (*count)++ < 3;
+}
+
 /* A lane with something of everything, ring wrapped. */
 static void
 fill(void)
 {
+    struct lane_status status = {
+        .is_out = true,
+        .method = METHOD_BYE,
+        .code = 481,
+        .to = span_string("<sip:to@example.org>"),
+        .from = span_string("<sip:from@example.org>"),
+        .call_id = span_string("call"),
+    };
     unsigned method = lane_method(&s.writer, span_string("EXTENSION"));
 
     for (unsigned i = 0; i < 40; i++)
         lane_count_response(&s.writer, i & 1 ? method : METHOD_INVITE, 180 + i, i & 2);
     lane_note_name(&s.writer, 0, "note");
+    lane_word(&s.writer, span_string("100rel"), LANE_WORD_SUPPORTED);
+    lane_word(&s.writer, span_string("INVITE"), LANE_WORD_ALLOW);
     for (unsigned i = 0; i < 200; i++) {
-        lane_event_status(&s.writer, true, METHOD_BYE, 481, i, span_string("<sip:to@example.org>"),
-                          span_string("<sip:from@example.org>"), span_string("call"), 1);
+        unsigned contacts = 0;
+
+        status.cseq = i;
+        lane_event_status(&s.writer, &status, 1);
         lane_set_state(&s.writer, SIPSTAT_STATE_UP + i % 6, 1, 1);
+        lane_event_auth_failed(&s.writer, 403, span_string("sip:to@example.org"), 1);
+        lane_event_bindings(&s.writer, span_string("sip:to@example.org"), next_contact, &contacts, 1);
     }
 }
 
@@ -108,6 +133,13 @@ check_copy(const struct lane_reader *r)
     must(r->copy.cells >= 1 && r->copy.cells <= LANE_CELLS);
     for (unsigned i = 0; i < r->copy.methods; i++)
         must(strlen(lane_reader_method_name(r, i)) <= METHOD_NAME_MAX);
+    must(r->copy.words <= LANE_WORDS);
+    for (unsigned i = 0; i < r->copy.words; i++) {
+        const struct lane_word_copy *w = &r->copy.word[i];
+
+        must(w->octets == strlen(w->text));
+        must(w->octets == 0 || lane_word_is_valid(span_of(w->text, w->octets)));
+    }
     for (unsigned i = 1; i < r->copy.cells; i++)
         must(lane_reader_method_name(r, LANE_CELL_METHOD(r->copy.cell[i].key)) != NULL);
 }
@@ -130,6 +162,21 @@ refresh(struct lane_reader *r)
     tally_fini(&t);
 }
 
+/* Reads every octet that the spans hold. */
+static void
+check_contacts(const struct ring_event *event)
+{
+    struct span contacts = event->contacts;
+    struct lane_binding contact;
+    unsigned count = 0;
+
+    must(event->aor.length > 0 && event->aor.length <= LANE_AOR_MAX);
+    for (; ring_contact_next(&contacts, &contact); count++)
+        must(contact.uri.length > 0 &&
+             span_equals(contact.name, span_of(contact.name.data, contact.name.length)));
+    must(count == event->bindings.contacts && contacts.length == 0);
+}
+
 static void
 follow(struct ring_cursor *c, const struct lane_reader *r)
 {
@@ -141,6 +188,8 @@ follow(struct ring_cursor *c, const struct lane_reader *r)
         must(c->lost >= lost);
         if (event.record.type == LANE_EVENT_STATUS)
             must(event.to.length + event.from.length + event.call_id.length <= LANE_RECORD_MAX);
+        if (event.record.type == LANE_EVENT_BINDINGS)
+            check_contacts(&event);
     }
 }
 
@@ -151,6 +200,18 @@ reopen(struct lane_reader *r, struct ring_cursor *c, bool oldest)
 
     lane_reader_close(r);
     return lane_reader_open(r, s.dir_fd, s.name, &e) == 0 && ring_cursor_init(c, r, oldest, &e) == 0;
+}
+
+/* From a place that may be any. */
+static void
+resume(struct span *in, const struct lane_reader *r, struct ring_cursor *c)
+{
+    uint64_t position = take_word(in), next_sequence = take_word(in);
+    struct ring_cursor resumed;
+    struct err e;
+
+    if (ring_cursor_resume(&resumed, r, position, next_sequence, &e) >= 0)
+        *c = resumed;
 }
 
 static void
@@ -177,6 +238,7 @@ act(struct span *in, uint8_t octet, struct lane_reader *r, struct ring_cursor *c
     case FOLLOW: follow(c, r); return true;
     case REOPEN: return reopen(r, c, octet & 128);
     case TRUNCATE: must(ftruncate(fd, (off_t)(take_word(in) % FILE_OCTETS_MAX)) == 0); return true;
+    case RESUME: resume(in, r, c); return true;
     default: poke_part(in, deed, &s.reader.header); return true;
     }
 }

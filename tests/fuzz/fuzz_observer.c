@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Any sequence of messages, in any direction, at any time, over a table of any size: whatever comes, every
- * message counts exactly once, and the gauges agree with the table.
+ * message counts exactly once, and the gauges agree with the table. Registrations and every second status code
+ * are recorded.
  *
  * The first octet bounds the table. Then steps of an octet each: bit 0 the direction, bits 1-2 the transport,
  * bits 3-5 the time that passes, bits 6-7 what comes: octets as they are (two of length, then they), or else
@@ -21,6 +22,10 @@ static const unsigned codes[16] = { 100, 180, 183, 200, 202, 302, 401, 403,
 static const char *const branches[8] = { "z9hG4bK1", "z9hG4bK2", "z9hG4bK3", "z9hG4bK",
                                          "old",      "",         "z9hG4bK1", "Z9HG4BK1" };
 static const char *const tags[4] = { "", ";tag=x", ";tag=y", ";tag=" };
+static const char all_lists[] =
+    "Contact: \"x\\\"y\" <sip:c@h>;q=0.5;expires=60;+sip.instance=\"<urn:uuid:1>\";reg-id=1, <sip:d@h>\r\n"
+    "m: *, sip:e\r\nSupported: a, B,c\r\nRequire: a\r\nk: d\r\nAllow: INVITE,NEW\r\n"
+    "WWW-Authenticate: Digest nonce=\"1\",stale=TRUE\r\n";
 static const uint64_t steps_ns[8] = { 0, 1, 100000000, 5000000000, 32000000000, 181000000000, UINT64_MAX / 3,
                                       0 };
 
@@ -46,10 +51,12 @@ check(struct observer *o, const struct lane_fixture *lane, uint64_t messages, ui
         responses += lane->cells[i].in + lane->cells[i].out;
     must(in == c[LANE_IN_REQUESTS] && out == c[LANE_OUT_REQUESTS]);
     must(responses == c[LANE_IN_RESPONSES] + c[LANE_OUT_RESPONSES]);
-    must(messages == in + out + responses + c[LANE_DISCARDED] + c[LANE_OUT_UNPARSABLE] + c[LANE_KEEPALIVES]);
+    must(messages == in + out + responses + c[LANE_DISCARDED] + c[LANE_OUT_UNPARSABLE] + c[LANE_KEEPALIVES] +
+                         c[LANE_SIGCOMP]);
     must(c[LANE_TRANS_BEGUN] - c[LANE_TRANS_ENDED] == observer_open(o));
     must(observer_open(o) <= observer_remembered(o) && observer_remembered(o) <= max);
     must(c[LANE_TRANS_TIMED_OUT] + c[LANE_TRANS_EVICTED] <= c[LANE_TRANS_ENDED]);
+    must(lane->live.words <= LANE_WORDS);
     must(c[LANE_REGISTER_ACCEPTED] + c[LANE_REGISTER_REJECTED] <= c[LANE_OUT_RESPONSES]);
 }
 
@@ -59,7 +66,8 @@ made(const uint8_t octets[3])
 {
     static char text[1024];
     const char *method = methods[octets[0] & 15],
-               *extra = (octets[0] & 32) != 0 ? "Authorization: Digest x\r\n" : "";
+               *extra = (octets[0] & 32) != 0 ? "Authorization: Digest response=x\r\nPrivacy: id\r\n" : "";
+    const char *lists = (octets[0] & 128) != 0 ? all_lists : "";
     const char *scheme = (octets[0] & 64) != 0 ? "http" : "sip";
     char first[64];
     int length;
@@ -71,9 +79,9 @@ made(const uint8_t octets[3])
     length =
         snprintf(text, sizeof(text),
                  "%s\r\nVia: SIP/2.0/UDP h;branch=%s\r\nFrom: <sip:a>%s\r\nTo: <sip:b>%s\r\nCall-ID: %u\r\n"
-                 "CSeq: %u %s\r\nRSeq: %u\r\n%s\r\n",
+                 "CSeq: %u %s\r\nRSeq: %u\r\n%s%s\r\n",
                  first, branches[octets[1] & 7], tags[octets[1] >> 3 & 3], tags[octets[1] >> 5 & 3],
-                 octets[1] >> 7, octets[2] >> 4 & 3, method, octets[2] >> 6, extra);
+                 octets[1] >> 7, octets[2] >> 4 & 3, method, octets[2] >> 6, extra, lists);
     return span_of(text, (size_t)length);
 }
 
@@ -111,6 +119,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     lane = lane_fixture_new(&w);
     must(o != NULL && lane != NULL);
     memset(lane->interest.codes, 0x55, sizeof(lane->interest.codes));
+    lane->interest.flags = LANE_WANT_REGISTRATIONS;
     while (span_take_u8(&in, &control)) {
         unsigned step = control >> 3 & 7;
 

@@ -3,8 +3,13 @@
  * and framing and parsing agree on where a message ends. */
 #include <stdlib.h>
 
+#include "sipcore/lane.h"
+#include "sipcore/sigcomp.h"
+#include "sipcore/sip_contact.h"
 #include "sipcore/sip_message.h"
 #include "sipcore/sip_stream.h"
+#include "sipcore/sip_text.h"
+#include "sipcore/sip_uri.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -22,6 +27,32 @@ must_be_inside(struct span s)
 {
     must(s.length == 0 || (s.data >= input.data && s.length <= input.length &&
                            (size_t)(s.data - input.data) <= input.length - s.length));
+}
+
+/* A canonical address-of-record is no longer than it may be, and empty only when there was nothing. */
+static void
+read_aor(struct span uri)
+{
+    char text[SIP_AOR_MAX];
+    size_t length = sip_aor_canonical(uri, text);
+
+    must(length <= sizeof(text) && (length > 0) == (sip_trim(uri).length > 0));
+}
+
+static void
+read_contacts(const struct sip_message *m)
+{
+    struct sip_contacts contacts;
+    struct lane_binding b;
+
+    sip_contacts_start(&contacts, m);
+    while (sip_contacts_next(&contacts, &b)) {
+        must(b.uri.length > 0 && (b.q_thousandths <= 1000 || b.q_thousandths == LANE_Q_NONE));
+        must(b.name.data == contacts.name && b.name.length <= sizeof(contacts.name));
+        must_be_inside(b.uri);
+        must_be_inside(b.instance);
+        read_aor(b.uri);
+    }
 }
 
 /* Header fields that later stages read: lists of addresses and of tokens, with parameters. */
@@ -72,7 +103,11 @@ read_message(void)
     for (rest = m.headers; sip_header_next(&rest, &header) == SIP_HEADER_READ;) {
         must_be_inside(header.value);
         read_list(header.value);
+        (void)sip_challenge_is_stale(header.value);
+        (void)sip_privacy_is_wanted(header.value);
+        (void)sip_credentials_are_given(header.value);
     }
+    read_contacts(&m);
 }
 
 /* A message that framing found is one octet short of being found before, and parses, apart from its header
@@ -102,5 +137,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     input = span_of(data, size);
     read_message();
     read_stream();
+    read_aor(input);
+    must(!sigcomp_is_message(input) || (size > 1 && data[0] >= 0xf8));
     return 0;
 }

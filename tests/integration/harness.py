@@ -26,6 +26,10 @@ MIB_PATH = "%s/mib/modules:%s/mib/imports" % (TOP, TOP)
 SUN_PATH_MAX = 107
 SKIP = 77
 
+# Where this process itself needs the sanitizers' library, because the library under test does, those it starts do not:
+# they have their own, and look for leaks.
+if os.environ.pop("LD_PRELOAD", None):
+    os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "").replace("detect_leaks=0", "detect_leaks=1")
 os.environ["PATH"] = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/local/sbin:/usr/sbin:/sbin"
 _random = random.SystemRandom()
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -178,6 +182,7 @@ class Site:
         self.env.pop("MIBS", None)
         self.env.pop("SIPSTAT_INSTANCE", None)
         self.snmp_port = None
+        self.snmpd_lines, self.snmpd_options = [], []  # what else is in snmpd.conf, and on its command line
         self.config_path = self.path("sipmib.yaml")
 
     def __enter__(self):
@@ -217,13 +222,16 @@ class Site:
     # ------------------------------------------------------------ snmpd and the agent
 
     def start_snmpd(self):
-        """A private master agent; on a second call the same again, at the same port."""
-        self.write("snmpd.conf", "rocommunity public 127.0.0.1\nmaster agentx\nagentXSocket unix:%s\n"
-                   "[snmp] persistentDir %s\n" % (self.agentx_socket, self.path("snmp")))
+        """A private master agent; on a second call the same again, at the same port. The community "public" reads,
+        "private" writes."""
+        self.write("snmpd.conf", "rocommunity public 127.0.0.1\nrwcommunity private 127.0.0.1\nmaster agentx\n"
+                   "agentXSocket unix:%s\n%s[snmp] persistentDir %s\n" %
+                   (self.agentx_socket, "".join(line + "\n" for line in self.snmpd_lines), self.path("snmp")))
         for _ in range(5):
             port = self.snmp_port or free_port()
-            snmpd = self.start("snmpd", ["snmpd", "-f", "-Lo", "-r", "-I", "-smux,mteTrigger,mteTriggerConf", "-C", "-c", self.path("snmpd.conf"),
-                                         "udp:127.0.0.1:%d" % port], env={"MIBS": ""})
+            snmpd = self.start("snmpd", ["snmpd", "-f", "-Lo", "-r", "-I", "-smux,mteTrigger,mteTriggerConf", "-C", "-c",
+                                         self.path("snmpd.conf"), *self.snmpd_options, "udp:127.0.0.1:%d" % port],
+                               env={"MIBS": ""})
             if wait_for("snmpd", lambda: not snmpd.is_running() or "NET-SNMP version" in snmpd.log(), 20) and \
                     snmpd.is_running():
                 self.snmp_port = port
@@ -254,10 +262,23 @@ class Site:
         done = self._snmp("snmpgetnext", ["-Onq", "-t", "0.5", "-r", "0", "-m", ""], ["1.3.6.1.2.1.149"], check=False)
         return done.returncode == 0 and done.stdout.startswith(".1.3.6.1.2.1.149.")
 
+    def restart_snmpd(self, snmpd, number=signal.SIGTERM, away_s=0):
+        """End it with a signal, and start it again after so many seconds. The new process."""
+        snmpd.signal(number)
+        snmpd.popen.wait(10)
+        time.sleep(away_s)
+        return self.start_snmpd()
+
+    def reload(self, agent, timeout=10):
+        """SIGHUP to sipmibd; returns when it has read its configuration."""
+        before = agent.log().count(": reloaded ")
+        agent.signal(signal.SIGHUP)
+        wait_for("the configuration", lambda: agent.log().count(": reloaded ") > before, timeout)
+
     # ------------------------------------------------------------ questions
 
-    def _snmp(self, tool, options, arguments, check=True, timeout=60):
-        command = [tool, "-v2c", "-c", "public"] + options + ["127.0.0.1:%d" % self.snmp_port] + arguments
+    def _snmp(self, tool, options, arguments, check=True, timeout=60, community="public"):
+        command = [tool, "-v2c", "-c", community] + options + ["127.0.0.1:%d" % self.snmp_port] + arguments
         done = subprocess.run(command, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=timeout, check=False, text=True, errors="replace")
         if check and done.returncode != 0:
@@ -279,7 +300,7 @@ class Site:
     def walk_numeric(self, oid):
         """A subtree: [(oid as a tuple, type, value)] in the order it came."""
         done = self._snmp("snmpwalk", ["-m", "", "-One", "-t", "2", "-r", "3"], [oid])
-        return list(filter(None, (parse_numeric(line) for line in done.stdout.splitlines())))
+        return parse_all_numeric(done.stdout)
 
     def table(self, name):
         """snmptable's text."""
@@ -297,11 +318,16 @@ def parse_named(line):
 
 
 def parse_numeric(line):
-    match = re.match(r"\.([\d.]+) = (?:([\w-]+): ?)?(.*)$", line)
+    match = re.match(r"\.([\d.]+) = (?:([\w-]+): ?)?(.*)$", line, re.S)
     if not match:
         return None
     ticks = re.match(r"\((\d+)\)", match.group(3))
     return tuple(int(n) for n in match.group(1).split(".")), match.group(2) or "", (ticks or match).group(1 if ticks else 3)
+
+
+def parse_all_numeric(text):
+    """What a tool printed with -One, also where a value takes several lines."""
+    return list(filter(None, (parse_numeric(part.rstrip("\n")) for part in re.split(r"(?m)^(?=\.1\.)", text))))
 
 
 class Report:

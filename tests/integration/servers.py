@@ -32,16 +32,17 @@ def _module_path():
     return "/usr/lib/kamailio/modules/"
 
 
-def start_kamailio(site, port, hep_port):
-    """Kamailio on loopback, mirroring by the sample of config/samples with only the port of the collector changed."""
+def start_kamailio(site, port, hep_port, more="", shared_mb=32, private_mb=4):
+    """Kamailio on loopback, mirroring by the sample of config/samples with only the port of the collector changed.
+    `more`: lines of configuration in front of the routes; *_mb: of memory for all, and for each process."""
     with open(os.path.join(harness.TOP, "config/samples/kamailio-siptrace.cfg"), encoding="utf-8") as f:
         mirror = f.read().replace("127.0.0.1:9060", "127.0.0.1:%d" % hep_port)
     with open(os.path.join(harness.HERE, "kamailio.cfg"), encoding="utf-8") as f:
         head, routes = re.split(r"(?=^request_route)", f.read(), maxsplit=1, flags=re.M)
-    path = site.write("kamailio.cfg", "#!KAMAILIO\nlisten=udp:127.0.0.1:%d\nmpath=\"%s\"\n%s\n%s\n%s" %
-                      (port, _module_path(), head, mirror, routes))
+    path = site.write("kamailio.cfg", "#!KAMAILIO\nlisten=udp:127.0.0.1:%d\nmpath=\"%s\"\n%s\n%s\n%s\n%s" %
+                      (port, _module_path(), head, mirror, more, routes))
     server = site.start("kamailio", ["kamailio", "-DD", "-E", "-f", path, "-Y", site.directory, "-w", site.directory,
-                                     "-m", "32", "-M", "4", "-P", site.path("kamailio.pid")])
+                                     "-m", str(shared_mb), "-M", str(private_mb), "-P", site.path("kamailio.pid")])
     harness.wait_for("Kamailio to listen", lambda: harness.is_bound(port) or not server.is_running())
     if not server.is_running():
         raise RuntimeError("kamailio ended:\n" + server.log())

@@ -18,6 +18,7 @@ facts=$top/tests/integration/mib-facts.txt
 own_modules='SIP-TC-MIB SIP-COMMON-MIB SIP-SERVER-MIB SIP-UA-MIB NETWORK-SERVICES-MIB'
 base_modules='SNMPv2-SMI SNMPv2-TC SNMPv2-CONF SNMPv2-MIB SNMP-FRAMEWORK-MIB INET-ADDRESS-MIB'
 modules="$base_modules $own_modules"
+capabilities=SIPMIB-CAPABILITIES # no RFC has it
 
 # What smilint says of the official modules too, at its highest level, 9. The definitions are the RFCs'; none can go.
 # module, level, kind, name ('*': any, '-': the message has none), reason
@@ -42,6 +43,8 @@ INET-ADDRESS-MIB     5 type-without-format           InetAddress           its f
 SIP-TC-MIB           5 type-unref                    *                     a module of conventions for others
 SIP-TC-MIB           5 type-without-format           SipTCMethodName       RFC 4780 gives it no DISPLAY-HINT
 NETWORK-SERVICES-MIB 5 integer-misuse                -                     applIndex, assocIndex: INTEGER in the RFC
+SIPMIB-CAPABILITIES  5 module-name-suffix            SIPMIB-CAPABILITIES   defines no objects: its kind is in its name
+SIPMIB-CAPABILITIES  5 node-implicit                 -                     the nodes above it belong to others
 '
 
 # What smidiff may say: our words differ, nothing else. The two references are sentences in RFC 2579; ours name the
@@ -52,6 +55,7 @@ references='{ref-changed} warning: reference of .(TDomain|TAddress). changed'
 passed=0
 failed=0
 skipped=0
+more= # modules that net-snmp shall read beyond those of the RFCs
 
 # verdict NAME FILE: passed if FILE, which lists the complaints, is empty.
 verdict()
@@ -148,7 +152,7 @@ facts_of()
 check_lint()
 {
     : >"$work/lint"
-    for module in $modules; do
+    for module in $modules $capabilities; do
         SMIPATH=$ours smilint -c /dev/null -l 9 -s -m "$(file_of "$module")" 2>&1 |
             awk -v module="$module" -v allowed="$allowed" '
             BEGIN {
@@ -182,13 +186,15 @@ net_snmp()
     path=$1
     shift
     SNMPCONFPATH=$work SNMP_PERSISTENT_DIR=$work MIBDIRS=$path \
-        MIBS=SNMPv2-MIB:SIP-COMMON-MIB:SIP-SERVER-MIB:SIP-UA-MIB:NETWORK-SERVICES-MIB "$@"
+        MIBS=SNMPv2-MIB:SIP-COMMON-MIB:SIP-SERVER-MIB:SIP-UA-MIB:NETWORK-SERVICES-MIB${more:+:$more} "$@"
 }
 
 check_net_snmp()
 {
+    more=$capabilities
     net_snmp "$ours" snmptranslate -Tp >"$work/tree" 2>"$work/tree.diff"
-    [ -s "$work/tree" ] || echo 'no tree was printed' >>"$work/tree.diff"
+    more=
+    grep -q sipmibCapabilities "$work/tree" || echo 'no tree, or not all of it, was printed' >>"$work/tree.diff"
     verdict 'net-snmp loads the modules without a warning' "$work/tree.diff"
 
     # zeroDotZero and org lie where net-snmp has names of its own; they are left to libsmi.
@@ -197,6 +203,23 @@ check_net_snmp()
     net_snmp "$ours" xargs snmptranslate -On <"$work/names" 2>&1 | sed '/^$/d' |
         diff -u "$work/oids" - >"$work/oids.diff"
     verdict 'net-snmp resolves every name to its OID' "$work/oids.diff"
+}
+
+# All that is current is implemented, but for the table of single associations; and nothing else is claimed.
+check_capabilities()
+{
+    awk '$4 == "group" && $5 == "current" && $1 ~ /^(SIP-.*|NETWORK-SERVICES)-MIB$/ && $2 != "assocRFC2788Group" {
+            print $1, $2 }' "$facts" | sort >"$work/groups"
+    awk '
+        $1 == "SUPPORTS" { module = $2 }
+        $1 == "INCLUDES" { in_list = 1; sub(/INCLUDES/, "") }
+        in_list {
+            closes = /\}/
+            gsub(/[{},]/, " ")
+            for (i = 1; i <= NF; i++) print module, $i
+            if (closes) in_list = 0
+        }' "$(file_of "$capabilities")" | sort | diff -u "$work/groups" - >"$work/groups.diff"
+    verdict 'the capabilities include every group of the modules' "$work/groups.diff"
 }
 
 # What net-snmp knows of each node of the facts, less the words.
@@ -245,6 +268,7 @@ mkdir "$work/cert_indexes" # else net-snmp says that it made it
 check_lint
 check_facts
 check_net_snmp
+check_capabilities
 if [ -n "${SIPMIB_OFFICIAL_MIBS:-}" ]; then
     check_official "$SIPMIB_OFFICIAL_MIBS"
 else

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Exactly once over every death: writers that keep a ledger are killed at random instants, and so are
  * agents, each of which starts on what the one before left. The sum never falls, and in the end it is what
- * the ledgers say, give or take the message that each killed writer had in hand. Prints the seed and the
+ * the ledgers say, give or take the message that each killed writer had in hand; so are the failed
+ * authentications, which come through the event rings and are kept in the registry. Prints the seed and the
  * tally; a number of seconds as argument, three without. */
 #include <poll.h>
 #include <signal.h>
@@ -17,15 +18,17 @@
 
 #include "agent/core.h"
 #include "agent/log.h"
+#include "agent/registry.h"
 #include "sipcore/lane_writer.h"
 #include "tests/unit/scratch.h"
 
-enum { WRITERS = 8 };
+enum { WRITERS = 8, MESSAGES_EACH = 2000, FAILURE_EVERY = 20 /* all of a lane's fit its ring */ };
 
 /* What all processes see. A message is begun before it is counted and done after: the lane is between the
  * two. */
 struct ledger {
     _Atomic uint64_t begun[WRITERS], done[WRITERS];
+    _Atomic uint64_t failures_begun[WRITERS], failures_done[WRITERS];
     _Atomic uint64_t served;    /* the highest sum that any agent served */
     _Atomic uint64_t fell;      /* times an agent served less than one before */
     _Atomic uint64_t discon_ns; /* as the first agent served it */
@@ -72,10 +75,15 @@ run_writer(unsigned number)
             poll(NULL, 0, 1);
             continue;
         }
-        for (unsigned i = 0; i < 2000; i++) {
+        for (unsigned i = 0; i < MESSAGES_EACH; i++) {
             atomic_fetch_add(&ledger->begun[number], 1);
             lane_count(&w, LANE_IN_REQUESTS);
             atomic_fetch_add(&ledger->done[number], 1);
+            if (i % FAILURE_EVERY == 0) {
+                atomic_fetch_add(&ledger->failures_begun[number], 1);
+                lane_event_auth_failed(&w, 403, span_string("sip:alice@example.com"), 0);
+                atomic_fetch_add(&ledger->failures_done[number], 1);
+            }
             if (i % 100 == 0)
                 poll(NULL, 0, 1);
         }
@@ -101,6 +109,22 @@ start_core(void)
     atomic_fetch_add(&ledger->refused, 1);
     config_free(config);
     return NULL;
+}
+
+static uint64_t
+take_failures(struct core *core)
+{
+    struct registry_reader *reader = registry_reader_new(NULL);
+    const struct snapshot *s = core_snapshot_renew(core, 10000);
+    const struct snap_instance *edge = s->rows[SNAP_INSTANCES].row[0];
+    struct mib_registrations *r = registry_reader_begin(reader, core_registry(s), core_now_ns());
+    struct snap_user user = { .auth_failures = 0 };
+
+    r->user_at(r, edge->registry_id, false, 1, &user);
+    registry_reader_end(reader);
+    core_snapshot_release(core, s);
+    registry_reader_free(reader);
+    return user.auth_failures;
 }
 
 static uint64_t
@@ -169,7 +193,7 @@ prepare(unsigned *seed)
         give_up("configuration");
     fprintf(file,
             "runtime_dir: %s\nstate_dir: %s\nsnapshot_max_age: 1ms\ninstances:\n"
-            "  - {name: edge, appl_index: 1, roles: [proxy_server]}\n",
+            "  - {name: edge, appl_index: 1, roles: [registrar_server]}\n",
             runtime, dir);
     fclose(file);
 }
@@ -206,11 +230,21 @@ kill_at_random(unsigned seconds, unsigned *seed)
     return kills + WRITERS + 1;
 }
 
+static uint64_t
+add_up(const _Atomic uint64_t each[WRITERS])
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < WRITERS; i++)
+        sum += each[i];
+    return sum;
+}
+
 int
 main(int argc, char **argv)
 {
     unsigned seed, kills, seconds = argc > 1 ? (unsigned)atoi(argv[1]) : 3;
-    uint64_t begun = 0, done = 0, sum;
+    uint64_t begun, done, sum, failures_begun, failures_done, failures;
     struct core *core;
     bool is_good;
 
@@ -222,19 +256,21 @@ main(int argc, char **argv)
     if (!core)
         give_up("the last agent does not start");
     sum = take_sum(core);
+    failures = take_failures(core);
     core_stop(core);
-    for (unsigned i = 0; i < WRITERS; i++) {
-        begun += ledger->begun[i];
-        done += ledger->done[i];
-    }
+    begun = add_up(ledger->begun);
+    done = add_up(ledger->done);
+    failures_begun = add_up(ledger->failures_begun);
+    failures_done = add_up(ledger->failures_done);
     is_good = sum >= done && sum <= begun && sum >= ledger->served && ledger->fell == 0 &&
-              ledger->discon_moved == 0;
+              ledger->discon_moved == 0 && failures >= failures_done && failures <= failures_begun;
     printf(
         "%s core_kill: %u kills, %llu agents served; counted %llu to %llu, served %llu, fell %llu times, DisconTime "
-        "moved %llu times\n",
+        "moved %llu times; %llu to %llu failed authentications, kept %llu\n",
         is_good ? "ok" : "not ok", kills, (unsigned long long)ledger->agents_up, (unsigned long long)done,
         (unsigned long long)begun, (unsigned long long)sum, (unsigned long long)ledger->fell,
-        (unsigned long long)ledger->discon_moved);
+        (unsigned long long)ledger->discon_moved, (unsigned long long)failures_done,
+        (unsigned long long)failures_begun, (unsigned long long)failures);
     scratch_remove(dir);
     return !is_good;
 }

@@ -16,6 +16,8 @@
 #define BURST_LOG2_MAX    9u /* the ring holds about 90 records: some bursts fit, some overtake every reader */
 #define RECORD_TYPE       77
 #define EXTENSION_METHODS 30u
+#define WORD_USES         4u
+#define WORD_USES_EACH    2 /* of which each word gets every other one: 30 is even */
 
 /* A reader of events (or of counters) and what it found. */
 struct follower {
@@ -45,7 +47,7 @@ expected_words(uint64_t sequence)
                                                  : 0;
 }
 
-/* Rows appear while the readers look: a new method name and a new cell now and then. */
+/* Rows appear while the readers look: a new method name, a new cell, a new word or another use of one now and then. */
 static void
 count_something(uint64_t number)
 {
@@ -59,6 +61,7 @@ count_something(uint64_t number)
     lane_count_method(&s.writer, method, LANE_METHOD_IN);
     lane_count_response(&s.writer, method, 100 + (unsigned)(number / 64 % 31), true);
     lane_count(&s.writer, LANE_IN_REQUESTS);
+    lane_word(&s.writer, span_string(name), 1u << number / 64 % WORD_USES);
 }
 
 static void *
@@ -130,6 +133,17 @@ follow_events(void *argument)
     return NULL;
 }
 
+/* What is wrong with the words. */
+static const char *
+fault_of_words(const struct lane_copy *c, bool is_at_end)
+{
+    for (uint32_t i = 0; i < c->words; i++)
+        if (strncmp(c->word[i].text, "EXTENSION", 9) != 0 || c->word[i].uses == 0 ||
+            (is_at_end && __builtin_popcount(c->word[i].uses) != WORD_USES_EACH))
+            return "a word is torn, or has not all its uses";
+    return is_at_end && c->words != EXTENSION_METHODS ? "words are missing" : NULL;
+}
+
 static void *
 follow_counters(void *argument)
 {
@@ -146,6 +160,8 @@ follow_counters(void *argument)
         for (unsigned i = METHOD_IANA_COUNT; i < f->reader.copy.methods; i++)
             if (strncmp(lane_reader_method_name(&f->reader, i), "EXTENSION", 9) != 0)
                 f->complaint = "a method has no name";
+        if (fault_of_words(&f->reader.copy, was_over))
+            f->complaint = fault_of_words(&f->reader.copy, was_over);
         if (was_over)
             break;
         sched_yield();

@@ -60,6 +60,33 @@ fixture_open(struct agent_fixture *f, const char *instances)
     fixture_start(f, instances);
 }
 
+static bool
+has_registrar(const struct config *config)
+{
+    unsigned roles = 0;
+
+    for (size_t k = 0; k < config->n_instances; k++)
+        roles |= config->instances[k].roles;
+    return roles & CONFIG_ROLE_BIT(CONFIG_ROLE_REGISTRAR);
+}
+
+static void
+open_shared(struct agent_fixture *f, const struct config *config)
+{
+    struct err e = { "" };
+
+    f->controls = controls_new(f->dir, &e);
+    f->notices = notice_queue_new(config->notifications.queue);
+    if (!f->controls || !f->notices || controls_follow(f->controls, config, &e) < 0)
+        give_up("controls", e.text);
+    f->site.controls = f->controls;
+    f->site.notices = f->notices;
+    f->site.notice_rate = config->notifications.rate;
+    if (has_registrar(config) && registry_open(&f->site.registry, f->runtime, f->site.runtime_fd, &e) < 0)
+        give_up("registry", e.text);
+    f->site.registry_generation = f->site.registry ? 1 : 0;
+}
+
 void
 fixture_start(struct agent_fixture *f, const char *instances)
 {
@@ -68,6 +95,7 @@ fixture_start(struct agent_fixture *f, const char *instances)
 
     if (config_hold_new(&f->hold, config, 1, &e) < 0 || site_open(&f->site, f->runtime, &e) < 0)
         give_up("start", e.text);
+    open_shared(f, config);
     f->count = config->n_instances;
     for (size_t k = 0; k < f->count; k++) {
         f->instance[k] = calloc(1, sizeof(*f->instance[k]));
@@ -85,6 +113,12 @@ fixture_kill(struct agent_fixture *f)
         free(f->instance[k]);
     }
     f->count = 0;
+    registry_release(f->site.registry);
+    f->site.registry = NULL;
+    controls_free(f->controls);
+    notice_queue_free(f->notices);
+    f->controls = NULL;
+    f->notices = NULL;
     site_close(&f->site);
     config_hold_release(f->hold);
     f->hold = NULL;
@@ -105,6 +139,7 @@ fixture_tick(struct agent_fixture *f)
         f->instance[k]->must_scan = true;
         instance_tick(f->instance[k], &f->site, false, f->now_ns);
     }
+    site_commit(&f->site, f->now_ns);
 }
 
 void
@@ -129,7 +164,8 @@ fixture_snapshot(struct agent_fixture *f)
 
     for (size_t k = 0; k < f->count; k++)
         instance_refresh(f->instance[k], &f->site, f->now_ns);
-    if (snapshot_build(&s, f->instance, f->count, f->hold, 1, f->now_ns, &e) < 0)
+    site_commit(&f->site, f->now_ns);
+    if (snapshot_build(&s, f->instance, f->count, f->hold, f->site.registry, 1, f->now_ns, &e) < 0)
         give_up("snapshot", e.text);
     return s;
 }

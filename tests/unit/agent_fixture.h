@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "agent/config_hold.h"
+#include "agent/controls.h"
 #include "agent/instance.h"
 #include "agent/site.h"
 #include "mib/snapshot.h"
@@ -23,6 +24,8 @@ struct agent_fixture {
     char dir[PATH_MAX]; /* everything is below */
     char runtime[PATH_MAX + 8];
     struct site site;
+    struct controls *controls;
+    struct notice_queue *notices;
     struct config_hold *hold;
     struct instance *instance[FIXTURE_INSTANCES_MAX];
     size_t count;

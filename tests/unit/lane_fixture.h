@@ -14,10 +14,11 @@ struct lane_fixture {
     struct lane_cell cells[LANE_CELLS];
     uint8_t names[LANE_METHODS][LANE_NAME_OCTETS];
     uint8_t notes[LANE_NOTES * LANE_NOTE_OCTETS];
+    struct lane_word words[LANE_WORDS];
     struct lane_interest interest; /* set bits to be told of responses */
     struct lane_ring ring;
     _Atomic uint64_t ring_data[LANE_RING_MIN / 8];
-    uint16_t cell_index[LANE_METHODS * 600];
+    uint16_t cell_index[LANE_METHODS * LANE_CODES];
 };
 
 /* NULL when there is no memory; free() it when the writer is done with. */
@@ -47,6 +48,7 @@ lane_fixture_new(struct lane_writer *w)
         .sequence = 1,
         .names = f->names,
         .notes = f->notes,
+        .words = f->words,
     };
     return f;
 }

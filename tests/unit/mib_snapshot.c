@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The snapshot that mib_expected is the walk of. */
+/* The snapshot that mib_expected is the walk of, and those who are registered. */
+#include <stdlib.h>
+
 #include "tests/unit/mib_fixture.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -14,6 +16,8 @@
 #define MASTER_START (400000 * SECOND)
 #define AT_CS(cs)    (MASTER_START + (cs) * (SECOND / 100))
 #define WRAP         (UINT64_C(1) << 32)
+
+enum { EDGE_REGISTRY = 11, PHONE_REGISTRY = 12 };
 
 static const struct snap_instance edge = {
     .appl_index = 1,
@@ -61,10 +65,13 @@ static const struct snap_instance edge = {
     .max_contact_expiry_s = 3600,
     .default_expiry_s = 1800,
     .max_users = 1000000,
+    .current_users = 3,
+    .notify_enable = SNAP_NOTIFY_DEFAULT,
+    .registry_id = EDGE_REGISTRY,
 };
 
-/* Unknown state, a directory of nothing, an address that contradicts its type; all before the master's
- * start. */
+/* Unknown state, a directory of nothing, an address that contradicts its type, users that are nobody's
+ * business; all before the master's start. */
 static const struct snap_instance core = {
     .appl_index = 7,
     .name = TEXT("core"),
@@ -91,9 +98,12 @@ static const struct snap_instance core = {
     .statefulness = 1,
     .record_route = true,
     .auth = 1u << 0,
+    .current_users = UINT32_MAX,
+    .notify_enable = 1u << 3 | 1u << 31,
 };
 
-/* Timers of a reliable transport and a fast T1, below the MIB's ranges, or above them. */
+/* Timers of a reliable transport and a fast T1, below the MIB's ranges, or above them. A registrar of one,
+ * too. */
 static const struct snap_instance phone = {
     .appl_index = 300,
     .name = TEXT("phone"),
@@ -114,6 +124,12 @@ static const struct snap_instance phone = {
         [LANE_TRANS_BEGUN] = 5,
     },
     .open_transactions = 6,
+    .max_contact_expiry_s = UINT32_MAX,
+    .default_expiry_s = 60,
+    .max_users = 1,
+    .notify_enable = SNAP_NOTIFY_STATUS_CHANGED,
+    .registry_id = PHONE_REGISTRY,
+    .is_pseudonymous = true,
 };
 
 static const struct snap_port ports[] = {
@@ -156,13 +172,13 @@ static const struct snap_method methods[] = {
 };
 
 static const struct snap_code codes[] = {
-    { 1, TEXT("BYE"), 200, 201, 202, AT_CS(1001), false, 2, 500, 60 },
-    { 1, TEXT("INVITE"), 100, 101, 102, AT_CS(1001), false, 2, 500, 60 },
-    { 1, TEXT("INVITE"), 200, 205, 206, AT_CS(1001), false, 2, 500, 60 },
-    { 1, TEXT("INVITE"), 486, 487, 488, AT_CS(1002), true, 1, 10, 30 },
-    { 1, TEXT("REGISTER"), 401, 402, 403, AT_CS(1001), false, 2, 500, 60 },
-    { 300, TEXT("OPTIONS"), 200, 301, 302, AT_CS(9999001), false, 2, 500, 60 },
-    { 300, TEXT("OPTIONS"), 699, WRAP + 1, WRAP, AT_CS(9999600), true, 3, UINT32_MAX, 0 },
+    { 1, TEXT("BYE"), 200, 201, 202, AT_CS(1001), false, 2, 500, 60, false },
+    { 1, TEXT("INVITE"), 100, 101, 102, AT_CS(1001), false, 2, 500, 60, false },
+    { 1, TEXT("INVITE"), 200, 205, 206, AT_CS(1001), false, 2, 500, 60, false },
+    { 1, TEXT("INVITE"), 486, 487, 488, AT_CS(1002), true, 1, 10, 30, true },
+    { 1, TEXT("REGISTER"), 401, 402, 403, AT_CS(1001), false, 2, 500, 60, false },
+    { 300, TEXT("OPTIONS"), 200, 301, 302, AT_CS(9999001), false, 2, 500, 60, false },
+    { 300, TEXT("OPTIONS"), 699, WRAP + 1, WRAP, AT_CS(9999600), true, 3, UINT32_MAX, 0, true },
 };
 
 static const struct snap_ua_server ua_servers[] = {
@@ -175,7 +191,7 @@ static const struct snap_ua_server ua_servers[] = {
 static const void *const instance_rows[] = { &edge, &core, &phone };
 static const void *const timed_rows[] = { &edge, &phone };
 static const void *const server_rows[] = { &edge, &core };
-static const void *const registrar_rows[] = { &edge };
+static const void *const registrar_rows[] = { &edge, &core, &phone };
 static const void *const port_rows[] = { &ports[0], &ports[1], &ports[2], &ports[3] };
 static const void *const option_tag_rows[] = { &option_tags[0], &option_tags[1], &option_tags[2] };
 static const void *const supported_method_rows[] = {
@@ -221,8 +237,73 @@ static const struct snapshot snapshot = {
     },
 };
 
+/* By registry_id. */
+static const struct {
+    uint32_t registry_id;
+    struct snap_user user;
+} users[] = {
+    { EDGE_REGISTRY, { .index = 1, .uri = TEXT("alice@example.org"), .discon_ns = AT_CS(5000) } },
+    { EDGE_REGISTRY,
+      { .index = 2, .uri = TEXT("mallory@example.org"), .auth_failures = WRAP + 9, .discon_ns = 1 } },
+    { EDGE_REGISTRY, { .index = 7, .uri = TEXT("b\303\266b\r\n\377@example.org"), .auth_failures = 3 } },
+    { EDGE_REGISTRY, { .index = UINT32_MAX, .uri = TEXT(""), .discon_ns = UINT64_MAX } },
+    { PHONE_REGISTRY, { .index = 1, .uri = TEXT("0123456789abcdef@pseudonym.invalid") } },
+};
+
+#define Q_NONE LANE_Q_NONE
+static const struct {
+    uint32_t registry_id;
+    struct snap_contact contact;
+} contacts[] = {
+    { EDGE_REGISTRY,
+      { 0, 1, 1, TEXT("Alice"), TEXT("sip:alice@192.0.2.7:5062;ob"), AT_CS(9990000), 1767225599, 700 } },
+    { EDGE_REGISTRY, { 0, 1, UINT32_MAX, TEXT(""), TEXT("sip:a@[2001:db8::7]"), 1, 1767225600, Q_NONE } },
+    { EDGE_REGISTRY, { 0, 7, 3, TEXT("\302\205\303\266"), TEXT("tel:+49"), AT_CS(9990001), -1, 0 } },
+    { EDGE_REGISTRY, { 0, UINT32_MAX, 5, TEXT("\0"), TEXT(""), UINT64_MAX, 0, 1000 } },
+    { PHONE_REGISTRY, { 0, 1, 1, TEXT(""), TEXT("89ab@pseudonym.invalid"), AT_CS(9999999), 1792281600, 5 } },
+};
+
+static bool
+user_at(struct mib_registrations *r, uint32_t registry_id, bool is_pseudonymous, uint32_t user,
+        struct snap_user *out)
+{
+    (void)r;
+    for (size_t i = 0; i < COUNT(users); i++)
+        if (users[i].registry_id == registry_id && users[i].user.index >= user) {
+            *out = users[i].user;
+            return is_pseudonymous == (registry_id == PHONE_REGISTRY);
+        }
+    return false;
+}
+
+static bool
+contact_at(struct mib_registrations *r, uint32_t registry_id, bool is_pseudonymous, uint32_t user,
+           uint32_t contact, struct snap_contact *out)
+{
+    (void)r;
+    for (size_t i = 0; i < COUNT(contacts); i++) {
+        const struct snap_contact *c = &contacts[i].contact;
+
+        if (contacts[i].registry_id == registry_id &&
+            (c->user > user || (c->user == user && c->index >= contact))) {
+            *out = *c;
+            return is_pseudonymous == (registry_id == PHONE_REGISTRY);
+        }
+    }
+    return false;
+}
+
+static struct mib_registrations registrations = { user_at, contact_at };
+
+/* Dates are in local time: one hour ahead of UTC here, wherever the tests run. */
+static void __attribute__((constructor)) set_time_zone(void)
+{
+    setenv("TZ", "CET-1", 1);
+}
+
 const struct mib_view mib_fixture_view = {
     .snapshot = &snapshot,
+    .registrations = &registrations,
     .now_ns = AT_CS(10000000),
     .uptime_cs = 10000000,
 };

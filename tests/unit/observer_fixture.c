@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "sipcore/lane_reader.h"
+
 static const char *const scalar_names[] = {
 #define X(name, text, help) text,
     LANE_COUNTERS(X)
@@ -122,4 +124,120 @@ scene_counts(struct scene *s)
                LANE_CELL_CODE(key));
     }
     return s->text;
+}
+
+void
+scene_want_code(struct scene *s, unsigned code)
+{
+    s->lane->interest.codes[(code - LANE_CODE_FIRST) / 64] |= 1ull << (code - LANE_CODE_FIRST) % 64;
+}
+
+void
+scene_want_registrations(struct scene *s)
+{
+    s->lane->interest.flags |= LANE_WANT_REGISTRATIONS;
+}
+
+const char *
+scene_words(struct scene *s)
+{
+    size_t length = 0;
+
+    s->text[0] = '\0';
+    for (unsigned i = 0; i < s->w.live->words; i++)
+        length += (size_t)snprintf(s->text + length, sizeof(s->text) - length, "%s%.*s:%x", i > 0 ? " " : "",
+                                   s->lane->words[i].octets, s->lane->words[i].text, s->lane->words[i].uses);
+    return s->text;
+}
+
+/* ---- events ---------------------------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 2, 3))) static void
+tell(struct scene *s, const char *format, ...)
+{
+    size_t length = strlen(s->events);
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(s->events + length, sizeof(s->events) - length, format, arguments);
+    va_end(arguments);
+}
+
+static void
+tell_text(struct scene *s, const char *name, struct span text)
+{
+    if (text.length > 0)
+        tell(s, "%s%.*s", name, (int)text.length, (const char *)text.data);
+}
+
+static void
+tell_status(struct scene *s, const uint8_t *body)
+{
+    struct lane_event_status status;
+    struct span method;
+
+    memcpy(&status, body, sizeof(status));
+    method = name_of(s, status.method);
+    tell(s, "status %s %.*s/%u %u ", status.direction == SIPSTAT_OUT ? "out" : "in", (int)method.length,
+         (const char *)method.data, status.code, status.cseq);
+    tell_text(s, "", span_of(body + sizeof(status), status.to_octets));
+    tell(s, "%s\n", (status.flags & LANE_STATUS_PRIVATE) != 0 ? " private" : "");
+}
+
+static void
+tell_bindings(struct scene *s, const uint8_t *body, size_t octets)
+{
+    struct lane_event_bindings bindings;
+    struct lane_binding contact;
+    struct span contacts;
+
+    memcpy(&bindings, body, sizeof(bindings));
+    tell_text(s, "bindings ", span_of(body + sizeof(bindings), bindings.aor_octets));
+    contacts = span_from(span_of(body, octets), sizeof(bindings) + bindings.aor_octets);
+    while (ring_contact_next(&contacts, &contact)) {
+        tell_text(s, " [", contact.uri);
+        if (contact.expires_s != LANE_EXPIRES_UNKNOWN)
+            tell(s, " expires=%u", contact.expires_s);
+        if (contact.q_thousandths != LANE_Q_NONE)
+            tell(s, " q=%u", contact.q_thousandths);
+        tell_text(s, " name=", contact.name);
+        tell_text(s, " instance=", contact.instance);
+        if (contact.reg_id != 0)
+            tell(s, " reg-id=%u", contact.reg_id);
+        tell(s, "]");
+    }
+    tell(s, "%s\n", (bindings.flags & LANE_BINDINGS_LAST) != 0 ? "" : " more");
+}
+
+static void
+tell_auth_failed(struct scene *s, const uint8_t *body)
+{
+    struct lane_event_auth_failed failed;
+
+    memcpy(&failed, body, sizeof(failed));
+    tell(s, "auth_failed %u", failed.code);
+    tell_text(s, " ", span_of(body + sizeof(failed), failed.aor_octets));
+    tell(s, "\n");
+}
+
+const char *
+scene_events(struct scene *s)
+{
+    uint64_t words[LANE_RECORD_MAX / 8];
+    const struct lane_record *record = (const struct lane_record *)words;
+    const uint8_t *body = (const uint8_t *)(record + 1);
+
+    s->events[0] = '\0';
+    while (s->ring_position < s->w.head) {
+        for (size_t i = 0; i < LANE_RECORD_MAX / 8; i++)
+            words[i] = s->w.ring_data[((s->ring_position + 8 * i) & s->w.ring_mask) / 8];
+        if (record->type == LANE_EVENT_STATUS)
+            tell_status(s, body);
+        else if (record->type == LANE_EVENT_BINDINGS)
+            tell_bindings(s, body, record->body_octets);
+        else if (record->type == LANE_EVENT_AUTH_FAILED)
+            tell_auth_failed(s, body);
+        s->ring_position += record->octets;
+    }
+    return s->events;
 }

@@ -35,7 +35,9 @@ struct scene {
     struct observer *o;
     enum sipstat_transport transport;
     uint64_t now_ns;
+    uint64_t ring_position; /* of the first event not told yet */
     char text[4096];
+    char events[8192];
 };
 
 /* Set up with a table of `max_transactions`, UDP, default timers. Aborts when there is no memory. */
@@ -53,6 +55,22 @@ void scene_wait(struct scene *s, uint64_t ms);
 /* All that was counted and is not 0, in a fixed order: scalars by their names in lane.h, then METHOD.counter,
  * then METHOD/code.direction. Valid until the next call. */
 const char *scene_counts(struct scene *s);
+
+/* The events recorded since the last call, each ended with a newline, and "" when there are none. Valid until the next
+ * call. At most what the ring holds. For instance:
+ *   status out INVITE/486 7 <sip:bob@example.net>;tag=b
+ *   auth_failed 401 sip:bob@example.net
+ *   bindings sip:bob@example.net [sip:bob@192.0.2.1 expires=60 q=700 name=Bob instance=<urn:uuid:1> reg-id=1]
+ * A status that is private says so at its end, bindings that go on in the next record say "more". */
+const char *scene_events(struct scene *s);
+
+/* Ask for responses with this status code, for registrations. */
+void scene_want_code(struct scene *s, unsigned code);
+void scene_want_registrations(struct scene *s);
+
+/* All option tags and methods noted, "tag:uses" each, the uses as a sum of LANE_WORD_* in hexadecimal, with a space
+ * between them, in the order in which they came. Shares its memory with scene_counts(). */
+const char *scene_words(struct scene *s);
 
 /* One scalar. */
 uint64_t scene_counter(const struct scene *s, enum lane_counter counter);

@@ -111,6 +111,8 @@ Test(config_defaults, of_the_agent)
     cr_expect(eq(str, c->agentx_socket, "unix:/var/agentx/master"));
     cr_expect(eq(u32, c->ping_interval_s, 2));
     cr_expect(eq(u32, c->snapshot_max_age_ms, 250));
+    cr_expect(eq(u32, c->notifications.rate, 20));
+    cr_expect(eq(u32, c->notifications.queue, 1000));
     cr_expect(eq(sz, c->hep.n_listen, 0));
     cr_expect(zero(ptr, c->hep.auth_key));
     config_free(c);
@@ -556,12 +558,13 @@ dump(const struct config *c)
 Test(config_dump, loads_to_the_same_dump)
 {
     static const char text[] =
+        "notifications: {rate: 7, queue: 77}\n"
         "collectors:\n"
         "  hep: {listen: [\"udp:0.0.0.0:9060\", \"udp:[::1]:9060\", \"udp:*:9061\"], auth_key: \"a\\\"b\\\\c\"}\n" HEAD
         "    description: 'a \"quoted\" \\ text'\n    host: \"2001:db8::1\"\n    timers: {T1: 1500ms}\n"
         "    local: [\"ws:192.0.2.1:80\", \"tls-sctp:[2001:db8::1]:5061\"]\n    status_codes: configured\n"
         "    user_agent: {servers: [{address: 192.0.2.1, role: proxy_server}]}\n"
-        "    watch: [{method: INVITE, codes: [403, 404]}, {method: x~y, codes: 500, emit: normal}]\n" SECOND;
+        "    watch: [{method: INVITE, codes: [403, 404, 999]}, {method: x~y, codes: 500, emit: normal}]\n" SECOND;
     struct config *c = load(text);
     char *first = dump(c), *second;
 

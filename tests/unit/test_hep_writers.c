@@ -124,6 +124,19 @@ Test(hep_writers, count_what_they_are_handed)
     cr_assert(eq(u64, counted("edge", LANE_OUT_REQUESTS), 1));
 }
 
+/* SigComp: nothing here can read it, but it was SIP, and it was counted. */
+Test(hep_writers, count_compressed_messages_as_what_they_are)
+{
+    struct hep_sink sink = hep_writers_sink(writers);
+    struct span compressed = span_string("\xf9"
+                                         "state, and what was compressed");
+
+    hep_writers_tick(writers, counters, START);
+    cr_expect(sink.message(sink.context, 0, SIPSTAT_IN, compressed, SIPSTAT_UDP, THEN));
+    cr_expect(eq(u64, counted("edge", LANE_SIGCOMP), 1));
+    cr_expect(eq(u64, counted("edge", LANE_DISCARDED), 0));
+}
+
 Test(hep_writers, that_are_not_open_say_so)
 {
     cr_assert(not(hand_over(0, THEN)));

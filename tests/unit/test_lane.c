@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a writer counts, a reader sees; and what a reader refuses to believe. Making lanes: test_lane_file.c. */
+/* What a writer counts, a reader sees; and what a reader refuses to believe. Making lanes: test_lane_file.c;
+ * words: test_lane_words.c. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -86,19 +87,19 @@ Test(lane, shows_scalars_methods_and_cells)
     cr_assert(eq(u64, cell(METHOD_INVITE, 180)->out, 2));
 }
 
-Test(lane, takes_every_code_from_100_to_699)
+Test(lane, takes_every_code_from_100_to_999)
 {
-    for (unsigned code = 100; code <= 699; code++)
+    for (unsigned code = 100; code <= 999; code++)
         lane_count_response(&s.writer, METHOD_BYE, code, true);
     cr_assert(eq(int, refresh(), 0));
-    for (unsigned code = 100; code <= 699; code++)
+    for (unsigned code = 100; code <= 999; code++)
         cr_assert(cell(METHOD_BYE, code) && cell(METHOD_BYE, code)->out == 1);
     cr_assert(eq(u64, s.reader.copy.counters[LANE_CELLS_FOLDED], 0));
 }
 
 Test(lane, folds_codes_outside_visibly)
 {
-    static const unsigned odd[] = { 0, 99, 700, 65635, UINT32_MAX };
+    static const unsigned odd[] = { 0, 99, 1000, 65636, UINT32_MAX };
 
     for (unsigned i = 0; i < 5; i++)
         lane_count_response(&s.writer, METHOD_BYE, odd[i], false);
@@ -111,12 +112,12 @@ Test(lane, folds_codes_outside_visibly)
 Test(lane, folds_cells_beyond_the_table_visibly)
 {
     for (unsigned method = 0; method < 2; method++)
-        for (unsigned code = 100; code <= 699; code++)
+        for (unsigned code = 100; code <= 999; code++)
             lane_count_response(&s.writer, method, code, true);
     cr_assert(eq(int, refresh(), 0));
     cr_assert(eq(u32, s.reader.copy.cells, LANE_CELLS));
-    cr_assert(eq(u64, s.reader.copy.counters[LANE_CELLS_FOLDED], 1200 - (LANE_CELLS - 1)));
-    cr_assert(eq(u64, s.reader.copy.cell[0].out, 1200 - (LANE_CELLS - 1)));
+    cr_assert(eq(u64, s.reader.copy.counters[LANE_CELLS_FOLDED], 1800 - (LANE_CELLS - 1)));
+    cr_assert(eq(u64, s.reader.copy.cell[0].out, 1800 - (LANE_CELLS - 1)));
 }
 
 Test(lane, names_extension_methods_once)
@@ -353,7 +354,7 @@ Test(lane_damage, first_cell_gets_a_key)
 Test(lane_damage, cell_of_a_code_that_is_none)
 {
     lane_count_response(&s.writer, METHOD_BYE, 200, true);
-    atomic_store(&s.writer.cells[1].key, LANE_CELL_KEY(METHOD_BYE, 700));
+    atomic_store(&s.writer.cells[1].key, LANE_CELL_KEY(METHOD_BYE, 1000));
     cr_assert(is_damaged("has the key"));
     atomic_store(&s.writer.cells[1].key, LANE_CELL_KEY(METHOD_BYE, 99));
     cr_assert(is_damaged("has the key"));
@@ -456,8 +457,8 @@ Test(lane_damage, file_shorter_than_a_header)
 
 Test(lane_damage, lane_of_another_abi_version)
 {
-    scratch_lane_poke(&s, offsetof(struct lane_header, abi), (uint64_t)LANE_HEADER_OCTETS << 32 | 2);
-    cr_assert(is_refused(-EPROTONOSUPPORT, "lane ABI version 2, this program reads 1"));
+    scratch_lane_poke(&s, offsetof(struct lane_header, abi), (uint64_t)LANE_HEADER_OCTETS << 32 | 1);
+    cr_assert(is_refused(-EPROTONOSUPPORT, "lane ABI version 1, this program reads 2"));
 }
 
 Test(lane_damage, every_offset_that_is_not_the_layouts)

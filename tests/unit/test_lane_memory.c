@@ -89,7 +89,7 @@ add_up(void)
         return code;
     r.copy.cells = 1;
     for (unsigned i = 0; i < 1000; i++)
-        r.copy.cell[r.copy.cells++].key = LANE_CELL_KEY(METHOD_OTHER, 100 + i % 600);
+        r.copy.cell[r.copy.cells++].key = LANE_CELL_KEY(METHOD_OTHER, 100 + i % 900);
     code = tally_add_lane(&t, &r, &map, &e);
     tally_fini(&t);
     return code;

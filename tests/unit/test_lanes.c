@@ -156,7 +156,7 @@ Test(lanes, leaves_a_lane_of_another_abi_alone)
     cr_assert(
         eq(int, (int)pwrite(fd, &abi, sizeof(abi), offsetof(struct lane_header, abi)), (int)sizeof(abi)));
     close(fd);
-    expect_aside("ABI version 2");
+    expect_aside("ABI version 3");
     cr_assert(eq(int, access(path, F_OK), 0));
 }
 

@@ -62,7 +62,7 @@ get_at(const struct row *row, uint32_t column, uint64_t now_ns, uint32_t uptime_
     const uint32_t oid[] = { 1, 3, 6, 1, 2, 1, 1, 1, column, row->appl_index, 0 };
     const void *const rows[] = { row };
     const struct snapshot snapshot = { .rows[SNAP_METHODS] = { rows, 1 } };
-    const struct mib_view view = { &snapshot, now_ns, uptime_cs };
+    const struct mib_view view = { .snapshot = &snapshot, .now_ns = now_ns, .uptime_cs = uptime_cs };
 
     return mib_get(&table, &view, oid, sizeof(oid) / sizeof(oid[0]), value);
 }
@@ -304,7 +304,7 @@ next_of(const struct mib_view *view, struct mib_oid *name)
 Test(mib_walker, table_without_rows_ends_at_once)
 {
     const struct snapshot snapshot = { .generation = 1 };
-    const struct mib_view view = { &snapshot, 0, 0 };
+    const struct mib_view view = { .snapshot = &snapshot };
     struct mib_oid name = { .length = 0 };
 
     cr_expect(eq(int, next_of(&view, &name), MIB_END));
@@ -315,7 +315,7 @@ Test(mib_walker, columns_of_holes_alone_are_skipped)
     const struct row row = { .appl_index = 5, .is_hole = true };
     const void *const rows[] = { &row };
     const struct snapshot snapshot = { .rows[SNAP_METHODS] = { rows, 1 } };
-    const struct mib_view view = { &snapshot, 0, 0 };
+    const struct mib_view view = { .snapshot = &snapshot };
     struct mib_oid name = { .length = 0 };
 
     cr_assert(eq(int, next_of(&view, &name), MIB_OK));
@@ -333,7 +333,7 @@ Test(mib_walker, holes_between_rows_are_skipped)
                                { .appl_index = 4, .is_hole = true } };
     const void *const rows[] = { &row[0], &row[1], &row[2], &row[3] };
     const struct snapshot snapshot = { .rows[SNAP_METHODS] = { rows, 4 } };
-    const struct mib_view view = { &snapshot, 0, 0 };
+    const struct mib_view view = { .snapshot = &snapshot };
     struct mib_oid name = { .length = 0 };
 
     for (uint32_t column = 1; column <= 2; column++) {
@@ -349,7 +349,7 @@ Test(mib_walker, longest_method_name_can_be_asked_for)
     struct row row = { .appl_index = 5, .name = span_of(text, sizeof(text)) };
     const void *const rows[] = { &row };
     const struct snapshot snapshot = { .rows[SNAP_METHODS] = { rows, 1 } };
-    const struct mib_view view = { &snapshot, 0, 0 };
+    const struct mib_view view = { .snapshot = &snapshot };
     struct mib_oid name = { .length = 0 };
     struct mib_value value;
 
@@ -370,7 +370,7 @@ Test(mib_walker, rows_without_room_for_their_name_are_skipped)
     };
     const void *const rows[] = { &row[0], &row[1], &row[2], &row[3], &row[4] };
     const struct snapshot snapshot = { .rows[SNAP_METHODS] = { rows, 5 } };
-    const struct mib_view view = { &snapshot, 0, 0 };
+    const struct mib_view view = { .snapshot = &snapshot };
     struct mib_oid name = { .length = 0 };
 
     memset(text, '\377', sizeof(text));
@@ -390,7 +390,7 @@ Test(mib_walker, names_longer_than_an_oid_are_no_instance)
     const struct row row = { .appl_index = 1, .name = span_of(text, sizeof(text)) };
     const void *const rows[] = { &row };
     const struct snapshot snapshot = { .rows[SNAP_METHODS] = { rows, 1 } };
-    const struct mib_view view = { &snapshot, 0, 0 };
+    const struct mib_view view = { .snapshot = &snapshot };
     struct mib_value value;
 
     cr_expect(eq(int, mib_get(&table, &view, oid, MIB_OID_MAX + 10, &value), MIB_NO_INSTANCE));
@@ -401,7 +401,7 @@ Test(mib_walker, greatest_column_number_has_an_end)
     const struct row row = { .appl_index = UINT32_MAX };
     const void *const rows[] = { &row };
     const struct snapshot snapshot = { .rows[SNAP_METHODS] = { rows, 1 } };
-    const struct mib_view view = { &snapshot, 0, 0 };
+    const struct mib_view view = { .snapshot = &snapshot };
     struct mib_oid name = { .id = { 1, 3, 6, 1, 2, 1, 1, 1, UINT32_MAX }, .length = 9 };
 
     cr_assert(eq(int, next_of(&view, &name), MIB_OK));
@@ -432,7 +432,7 @@ Test(mib_tables, every_state_but_unknown_has_its_like_in_appl_oper_status)
         const struct snap_instance instance = { .appl_index = 1, .oper_status = status };
         const void *const rows[] = { &instance };
         const struct snapshot snapshot = { .rows[SNAP_INSTANCES] = { rows, 1 } };
-        const struct mib_view view = { &snapshot, 0, 0 };
+        const struct mib_view view = { .snapshot = &snapshot };
         struct mib_value value;
         enum mib_result result = mib_get(mib_tables[0], &view, oid, sizeof(oid) / sizeof(oid[0]), &value);
 

@@ -62,7 +62,9 @@ Test(mib_walk, columns_are_in_order)
 Test(mib_walk, rows_are_in_order)
 {
     for (size_t t = 0; t < mib_n_tables; t++) {
-        const struct snap_rows *rows = &mib_fixture_view.snapshot->rows[mib_tables[t]->rows];
+        const struct snap_rows none = { .count = 0 };
+        const struct snap_rows *rows =
+            mib_tables[t]->rows == SNAP_ROWS ? &none : &mib_fixture_view.snapshot->rows[mib_tables[t]->rows];
 
         for (uint32_t r = 1; r < rows->count; r++)
             cr_expect(mib_row_compare(mib_tables[t], rows->row[r - 1], rows->row[r]) < 0, "%s",

@@ -515,7 +515,7 @@ Test(observer, status_codes_above_699_touch_no_transaction)
 {
     step(out, REQUEST("OPTIONS", B("1"), "1", ""), COUNTED);
     step(in, RESPONSE("799", "OPTIONS", B("1"), "1", ";tag=b", ""), COUNTED);
-    expect("out_requests=1 in_responses=1 transactions_begun=1 cells_folded=1 OPTIONS.out=1 folded.in=1");
+    expect("out_requests=1 in_responses=1 transactions_begun=1 OPTIONS.out=1 OPTIONS/799.in=1");
 }
 
 Test(observer, watched_status_code_is_recorded_with_its_header_fields)
@@ -558,6 +558,25 @@ Test(observer, garbage_is_discarded_when_received_and_unparsable_when_sent)
     step(in, "\1\2\3", DISCARDED);
     step(out, "OPTIONS sip:b@example.net SIP/2.0\r\n\r\n", DISCARDED);
     expect("discarded=3 out_unparsable=1");
+}
+
+Test(observer, compressed_messages_are_neither_read_nor_garbage)
+{
+    static const char nack[27] = "\xf8\0\1\1";
+    enum sipstat_observed result;
+
+    step(in,
+         "\xf9"
+         "state and what was compressed with it",
+         COMPRESSED);
+    step(out,
+         "\xfd\x01"
+         "state and what was compressed with it",
+         COMPRESSED);
+    result = observer_message(s.o, &s.w, SIPSTAT_IN, span_of(nack, sizeof(nack)), SIPSTAT_UDP, 1);
+    cr_expect(eq(int, result, SIPSTAT_COMPRESSED));
+    step(in, "\xfbshort", DISCARDED);
+    expect("discarded=1 sigcomp=3");
 }
 
 Test(observer, more_than_65535_octets_are_discarded)

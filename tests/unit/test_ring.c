@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The event ring: what is written comes out, what is lost is counted, what is damaged is refused. */
+/* The event ring: what is written comes out, what is lost is counted, what is damaged is refused. What records mean:
+ * test_ring_events.c. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -209,66 +210,155 @@ Test(ring, starts_while_a_record_is_being_written)
     cr_assert(eq(u64, cursor.lost, 0));
 }
 
-/* ---- events
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- a place kept elsewhere ------------------------------------------------------------------------------------- */
+
+static int
+resume(uint64_t position, uint64_t next_sequence)
+{
+    return ring_cursor_resume(&cursor, &s.reader, position, next_sequence, &s.e);
+}
+
+/* Write records 1 to `last`, of which the reader takes the first `taken`. */
+static void
+put_and_take(uint64_t last, uint64_t taken)
+{
+    for (uint64_t number = 1; number <= last; number++)
+        put(number);
+    for (uint64_t number = 1; number <= taken; number++)
+        cr_assert(next() == 1 && is_what_was_put(number));
+}
+
+Test(ring, resumes_in_the_middle)
+{
+    put_and_take(5, 3);
+    cr_assert(eq(int, resume(cursor.position, cursor.next_sequence), 1));
+    cr_assert(next() == 1 && is_what_was_put(4));
+    cr_assert(next() == 1 && is_what_was_put(5));
+    cr_assert(eq(u64, cursor.lost, 0));
+}
+
+Test(ring, resumes_at_the_end)
+{
+    put_and_take(5, 5);
+    cr_assert(eq(int, resume(cursor.position, cursor.next_sequence), 1));
+    cr_assert(eq(int, next(), 0));
+    put(6);
+    cr_assert(next() == 1 && is_what_was_put(6));
+}
+
+Test(ring, resumes_before_the_first_record)
+{
+    cr_assert(eq(int, resume(0, 1), 1));
+    put(1);
+    cr_assert(next() == 1 && is_what_was_put(1));
+}
+
+Test(ring, resumes_without_a_number)
+{
+    put_and_take(5, 3);
+    cr_assert(eq(int, resume(cursor.position, 0), 1));
+    cr_assert(next() == 1 && is_what_was_put(4));
+    cr_assert(eq(u64, cursor.lost, 0));
+}
+
+Test(ring, counts_what_was_overwritten_before_it_was_resumed)
+{
+    uint64_t position, next_sequence;
+
+    put_and_take(5, 3);
+    position = cursor.position;
+    next_sequence = cursor.next_sequence;
+    for (uint64_t number = 6; number <= 1000; number++)
+        put(number);
+    cr_assert(eq(int, resume(position, next_sequence), 1));
+    cr_assert(eq(int, next(), 0));
+    cr_assert(eq(u64, cursor.lost, 997));
+    put(1001);
+    cr_assert(next() == 1 && is_what_was_put(1001));
+}
+
+Test(ring, resumes_behind_a_writer_killed_in_the_middle_of_a_record)
+{
+    put_and_take(5, 5);
+    atomic_store(&s.writer.ring->intent, s.writer.head + 128);
+    atomic_store(&s.writer.ring->head_sequence, 7);
+    cr_assert(eq(int, resume(cursor.position, cursor.next_sequence), 1));
+    cr_assert(eq(int, next(), 0));
+}
 
 static bool
-is_text(struct span s1, const char *text)
+starts_at_the_newest(uint64_t lost)
 {
-    return span_equals(s1, span_string(text));
+    if (next() != 0 || cursor.lost != lost)
+        return false;
+    put(6);
+    return next() == 1 && is_what_was_put(6);
 }
 
-Test(ring, carries_the_headers_behind_a_status_code)
+Test(ring, does_not_believe_a_place_beyond_the_head)
 {
-    lane_event_status(&s.writer, true, METHOD_BYE, 481, 7, span_string("<sip:a@x>"),
-                      span_string("<sip:b@y>;tag=1"), span_string("call"), 0);
-    cr_assert(eq(int, next(), 1));
-    cr_assert(event.status.direction == SIPSTAT_OUT && event.status.method == METHOD_BYE);
-    cr_assert(event.status.code == 481 && event.status.cseq == 7);
-    cr_assert(is_text(event.to, "<sip:a@x>"));
-    cr_assert(is_text(event.from, "<sip:b@y>;tag=1"));
-    cr_assert(is_text(event.call_id, "call"));
+    put_and_take(5, 5);
+    cr_assert(eq(int, resume(cursor.position + 8, 6), 0));
+    cr_assert(starts_at_the_newest(0));
 }
 
-Test(ring, cuts_a_long_header_and_counts_it)
+Test(ring, does_not_believe_a_place_off_the_grid)
 {
-    char text[1000];
-
-    memset(text, 'x', sizeof(text));
-    lane_event_status(&s.writer, true, METHOD_BYE, 481, 7, span_of(text, 256), span_of(text, 255),
-                      span_of(text, sizeof(text)), 0);
-    cr_assert(eq(int, next(), 1));
-    cr_assert(eq(sz, event.to.length, 255));
-    cr_assert(eq(sz, event.from.length, 255));
-    cr_assert(eq(sz, event.call_id.length, 255));
-    lane_reader_refresh(&s.reader, &s.e);
-    cr_assert(eq(u64, s.reader.copy.counters[LANE_EVENTS_CUT], 1));
-    cr_assert(eq(u64, s.reader.copy.counters[LANE_EVENTS_WRITTEN], 1));
+    put_and_take(5, 3);
+    cr_assert(eq(int, resume(cursor.position + 4, 4), 0));
+    cr_assert(starts_at_the_newest(2));
 }
 
-Test(ring, stamps_a_writers_event_with_the_real_time_clock)
+Test(ring, does_not_believe_a_place_within_a_record)
 {
-    lane_event_status(&s.writer, false, METHOD_BYE, 200, 1, span_of(NULL, 0), span_of(NULL, 0),
-                      span_of(NULL, 0), 1234);
-    cr_assert(eq(int, next(), 1));
-    cr_assert(gt(u64, event.record.time_ns, 1600000000ull * 1000000000));
+    put_and_take(5, 3);
+    cr_assert(eq(int, resume(cursor.position + 8, 4), 0));
+    cr_assert(starts_at_the_newest(2));
 }
 
-Test(ring, stamps_a_collectors_event_with_the_messages_time)
+Test(ring, does_not_believe_a_place_with_another_number)
 {
-    s.writer.flags = LANE_COLLECTOR;
-    lane_event_status(&s.writer, false, METHOD_BYE, 200, 1, span_of(NULL, 0), span_of(NULL, 0),
-                      span_of(NULL, 0), 1234);
-    cr_assert(eq(int, next(), 1));
-    cr_assert(eq(u64, event.record.time_ns, 1234));
+    put_and_take(5, 3);
+    cr_assert(eq(int, resume(cursor.position, 5), 0));
+    cr_assert(starts_at_the_newest(1));
 }
 
-Test(ring, carries_state_changes)
+Test(ring, does_not_believe_another_number_at_the_end)
 {
-    lane_set_state(&s.writer, SIPSTAT_STATE_QUIESCING, 5, 6);
-    cr_assert(eq(int, next(), 1));
-    cr_assert(event.record.type == LANE_EVENT_STATE && event.record.time_ns == 6);
-    cr_assert(event.state.state == SIPSTAT_STATE_QUIESCING && event.state.previous == SIPSTAT_STATE_UP);
+    put_and_take(5, 5);
+    cr_assert(eq(int, resume(cursor.position, 3), 0));
+    cr_assert(starts_at_the_newest(3));
+}
+
+Test(ring, does_not_believe_a_number_of_the_future)
+{
+    put_and_take(5, 3);
+    cr_assert(eq(int, resume(cursor.position, 1000), 0));
+    cr_assert(starts_at_the_newest(0));
+}
+
+Test(ring, does_not_believe_a_number_that_the_octets_overwritten_cannot_explain)
+{
+    for (uint64_t number = 1; number <= 1000; number++)
+        put(number);
+    cr_assert(eq(int, resume(s.writer.head - LANE_RING_MIN - 8, 1), 0));
+    cr_assert(eq(int, next(), 0));
+    cr_assert(eq(u64, cursor.lost, 1000));
+}
+
+Test(ring, does_not_count_more_lost_than_were_ever_written)
+{
+    put_and_take(5, 5);
+    atomic_store(&s.writer.ring->head_sequence, UINT64_MAX);
+    cr_assert(eq(int, resume(cursor.position, 6), 0));
+    cr_assert(eq(u64, cursor.lost, 0));
+}
+
+Test(ring, does_not_resume_in_a_damaged_ring)
+{
+    put_and_take(5, 3);
+    atomic_store(&s.writer.ring->intent, 0);
+    cr_assert(eq(int, resume(cursor.position, cursor.next_sequence), -EBADMSG));
 }
 
 /* ---- damage
@@ -350,20 +440,6 @@ Test(ring, refuses_a_loss_that_the_octets_cannot_explain)
         put(number);
     atomic_store(&s.writer.ring->head_sequence, UINT64_MAX);
     cr_assert(is_damaged("where 1 should be"));
-}
-
-Test(ring, refuses_a_status_event_whose_texts_do_not_fill_it)
-{
-    lane_event_status(&s.writer, true, METHOD_BYE, 481, 7, span_string("to"), span_string("from"),
-                      span_string("c"), 0);
-    atomic_store(&s.writer.ring_data[4], 3);
-    cr_assert(is_damaged("type 1"));
-}
-
-Test(ring, refuses_a_state_that_is_none)
-{
-    lane_set_state(&s.writer, 99, 1, 1);
-    cr_assert(is_damaged("type 2"));
 }
 
 Test(ring, refuses_a_truncated_ring)

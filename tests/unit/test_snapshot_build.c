@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/core.h"
 #include "agent/log.h"
 #include "agent/snapshot_build.h"
 #include "tests/unit/agent_fixture.h"
@@ -154,10 +155,12 @@ Test(snapshot, shows_status_codes_observed_and_configured_in_order)
     lane_count_response(&w, METHOD_INVITE, 100, false);
     lane_count_response(&w, METHOD_BYE, 699, false);
     lane_count_response(&w, METHOD_REGISTER, 100, false);
-    lane_count_response(&w, METHOD_REGISTER, 700, false);
+    lane_count_response(&w, METHOD_REGISTER, 999, false);
+    lane_count_response(&w, METHOD_REGISTER, 1000, false);
     take();
     cr_assert(eq(str, (char *)code_rows(),
-                 "7.BYE.699 7.INVITE.100 7.INVITE.403 7.INVITE.486 7.REGISTER.100 9.REGISTER.403"));
+                 "7.BYE.699 7.INVITE.100 7.INVITE.403 7.INVITE.486 7.REGISTER.100 7.REGISTER.999 "
+                 "9.REGISTER.403"));
     row = find_code(7, 486);
     cr_assert(eq(u64, row->out, 1));
     cr_assert(eq(u64, row->in, 0));
@@ -165,10 +168,91 @@ Test(snapshot, shows_status_codes_observed_and_configured_in_order)
     cr_assert(eq(u32, row->threshold, 5));
     cr_assert(eq(u32, row->interval_s, 30));
     cr_assert(eq(u64, row->discon_ns, f.instance[0]->state.discon_ns));
+    cr_assert(row->is_asked_for);
     row = find_code(7, 699);
     cr_assert(not(row->notify));
+    cr_assert(not(row->is_asked_for));
     cr_assert(eq(u32, row->threshold, 500));
     lane_writer_close(&w);
+}
+
+/* A manager creates a row of "edge", or destroys it, and gives it a threshold. */
+static void
+set(const char *method, unsigned code, bool creates)
+{
+    struct mib_change change = { .kind = MIB_CHANGE_STATUS_CODE,
+                                 .appl_index = 7,
+                                 .code = code,
+                                 .creates = creates,
+                                 .destroys = !creates,
+                                 .sets = creates ? MIB_SETS_THRESHOLD : 0,
+                                 .threshold = 3 };
+    struct controls_undo *undo;
+
+    change.method_octets = (uint8_t)strlen(method);
+    memcpy(change.method, method, change.method_octets);
+    cr_assert(eq(int, controls_apply(f.controls, &change, 1, f.now_ns, &undo, NULL), 0));
+    controls_keep(undo);
+}
+
+Test(snapshot, shows_rows_that_managers_made_and_not_those_they_destroyed)
+{
+    struct lane_writer w;
+
+    fixture_writer(&f, &w, "edge", 0);
+    lane_count_response(&w, METHOD_INVITE, 200, true);
+    lane_count_response(&w, METHOD_INVITE, 486, true);
+    set("BYE", 481, true);
+    set("ZAP", 200, true);
+    set("INVITE", 486, false);
+    take();
+    cr_assert(eq(str, (char *)code_rows(), "7.BYE.481 7.ZAP.200 7.INVITE.200 7.INVITE.403 9.REGISTER.403"));
+    cr_assert(eq(u32, find_code(7, 481)->threshold, 3));
+    cr_assert(eq(u64, find_code(7, 481)->in, 0));
+    cr_assert(eq(str, (char *)method_rows(), "7.ACK 7.BYE 7.INVITE 9.INVITE " ALL_OF_REGISTRAR),
+              "a status code row makes no method");
+    lane_writer_close(&w);
+}
+
+Test(snapshot, shows_a_row_that_was_created_as_discontinuous_since_then)
+{
+    uint64_t created_ns;
+
+    fixture_tick(&f);
+    created_ns = f.now_ns;
+    set("INVITE", 486, false);
+    set("INVITE", 486, true);
+    take();
+    cr_assert(eq(u64, find_code(7, 486)->discon_ns, created_ns));
+    cr_assert(eq(u64, find_code(7, 403)->discon_ns, f.instance[0]->state.discon_ns));
+    f.instance[0]->state.discon_ns = f.now_ns;
+    take();
+    cr_assert(eq(u64, find_code(7, 486)->discon_ns, f.instance[0]->state.discon_ns), "the later of both");
+}
+
+Test(snapshot, counts_nothing_for_a_row_that_never_occurred_though_others_found_no_room)
+{
+    struct lane_writer w;
+
+    fixture_writer(&f, &w, "edge", 0);
+    lane_count_response(&w, METHOD_INVITE, 1000, true); /* folded */
+    take();
+    cr_assert(eq(u64, find_code(7, 486)->out, 0));
+    lane_writer_close(&w);
+}
+
+Test(snapshot, shows_which_notifications_are_enabled)
+{
+    struct mib_change change = { .appl_index = 9, .notify_enable = SNAP_NOTIFY_STATUS_CHANGED };
+    struct controls_undo *undo;
+
+    take();
+    cr_assert(eq(uint, instance(1)->notify_enable, SNAP_NOTIFY_DEFAULT));
+    cr_assert(eq(int, controls_apply(f.controls, &change, 1, f.now_ns, &undo, NULL), 0));
+    controls_keep(undo);
+    take();
+    cr_assert(eq(uint, instance(0)->notify_enable, SNAP_NOTIFY_DEFAULT));
+    cr_assert(eq(uint, instance(1)->notify_enable, SNAP_NOTIFY_STATUS_CHANGED));
 }
 
 Test(snapshot, shows_configured_status_codes_only_where_that_is_asked_for)
@@ -260,10 +344,154 @@ Test(snapshot, shows_the_servers_of_a_user_agent)
     cr_assert(eq(u32, row->index, 2));
 }
 
+/* "7.1 100rel 4": instance, index, tag, headers. */
+static const char *
+tag_rows(void)
+{
+    static char text[1024];
+    size_t used = 0;
+
+    for (uint32_t k = 0; k < s->rows[SNAP_OPTION_TAGS].count; k++) {
+        const struct snap_option_tag *row = s->rows[SNAP_OPTION_TAGS].row[k];
+
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%u.%u %.*s %u", k ? ", " : "",
+                                 row->appl_index, row->index, (int)row->tag.length,
+                                 (const char *)row->tag.data, row->headers);
+    }
+    return text;
+}
+
 Test(snapshot, merges_option_tags_by_their_headers)
 {
     take();
-    cr_assert(eq(u32, s->rows[SNAP_OPTION_TAGS].count, 2));
+    cr_assert(eq(str, (char *)tag_rows(), "7.1 100rel 4, 7.2 timer 5"));
+}
+
+Test(snapshot, adds_option_tags_that_were_seen_to_those_of_the_configuration)
+{
+    struct lane_writer w, of_ua;
+
+    fixture_writer(&f, &w, "edge", 0);
+    fixture_writer(&f, &of_ua, "ua", 0);
+    lane_word(&of_ua, span_string("path"), LANE_WORD_SUPPORTED);
+    lane_word(&w, span_string("gruu"), LANE_WORD_UNSUPPORTED);
+    lane_word(&w, span_string("100REL"), LANE_WORD_REQUIRE);
+    take();
+    cr_assert(eq(str, (char *)tag_rows(), "7.1 100rel 5, 7.2 timer 5, 7.3 gruu 8, 9.1 path 4"));
+    lane_word(&w, span_string("gruu"), LANE_WORD_SUPPORTED);
+    lane_writer_close(&w);
+    lane_writer_close(&of_ua);
+    take();
+    cr_assert(eq(str, (char *)tag_rows(), "7.1 100rel 5, 7.2 timer 5, 7.3 gruu 12, 9.1 path 4"),
+              "a writer that ended has said so as well");
+}
+
+Test(snapshot, adds_methods_that_the_entity_allows_to_those_of_the_configuration)
+{
+    const struct snap_supported_method *row;
+    struct lane_writer w;
+
+    fixture_writer(&f, &w, "edge", 0);
+    lane_word(&w, span_string("BYE"), LANE_WORD_ALLOW);
+    lane_word(&w, span_string("ZAP"), LANE_WORD_ALLOW);
+    take();
+    cr_assert(eq(u32, s->rows[SNAP_SUPPORTED_METHODS].count, 3 + 1 + 1 + 14));
+    row = s->rows[SNAP_SUPPORTED_METHODS].row[3];
+    cr_assert(eq(u32, row->appl_index, 7));
+    cr_assert(eq(u32, row->index, 4));
+    cr_assert(span_equals(row->name, span_string("ZAP")));
+    row = s->rows[SNAP_SUPPORTED_METHODS].row[4];
+    cr_assert(eq(u32, row->appl_index, 9));
+    cr_assert(eq(u32, row->index, 1));
+    lane_writer_close(&w);
+}
+
+Test(snapshot, shares_the_rows_of_words_until_one_comes_up)
+{
+    const struct snapshot *before;
+    struct lane_writer w;
+
+    fixture_writer(&f, &w, "edge", 0);
+    lane_word(&w, span_string("gruu"), LANE_WORD_SUPPORTED);
+    take();
+    before = snapshot_take(s);
+    fixture_count(&w, 1);
+    take();
+    cr_assert(eq(ptr, (void *)s->rows[SNAP_OPTION_TAGS].row, (void *)before->rows[SNAP_OPTION_TAGS].row));
+    lane_word(&w, span_string("path"), LANE_WORD_SUPPORTED);
+    take();
+    cr_assert(eq(u32, before->rows[SNAP_OPTION_TAGS].count, 3));
+    cr_assert(eq(u32, s->rows[SNAP_OPTION_TAGS].count, 4));
+    lane_writer_close(&w);
+    snapshot_release(s);
+    s = NULL;
+    fixture_close(&f);
+    cr_assert(span_equals(((const struct snap_option_tag *)before->rows[SNAP_OPTION_TAGS].row[2])->tag,
+                          span_string("gruu")),
+              "it lives as long as the snapshot");
+    snapshot_release(before);
+    begin();
+}
+
+/* ---- registrations ---------------------------------------------------------------------------------------------- */
+
+static void
+put_binding(const char *aor)
+{
+    static const char uri[] = "sip:192.0.2.1";
+    struct registry_clock clock = { .now_ns = f.now_ns, .unix_ns = FIXTURE_SECOND * 1000 };
+    struct lane_binding binding = { .uri = span_string(uri), .expires_s = 600, .q_thousandths = LANE_Q_NONE };
+    struct registry_batch *b;
+
+    cr_assert(eq(int, registry_begin(f.site.registry, &clock, &b, NULL), 0));
+    registry_put_bindings(b, f.instance[2]->registry_id, span_string(aor), &binding, 1, 600, clock.unix_ns);
+    cr_assert(eq(int, registry_commit(b, NULL), 0));
+}
+
+Test(snapshot, shows_how_many_users_a_registrar_has)
+{
+    take();
+    cr_assert(eq(u32, instance(2)->current_users, 0));
+    put_binding("sip:a@example.org");
+    put_binding("sip:b@example.org");
+    take();
+    cr_assert(eq(u32, instance(2)->current_users, 2));
+    cr_assert(ne(u32, instance(2)->registry_id, 0));
+    cr_assert(not(instance(2)->is_pseudonymous));
+    cr_assert(eq(u32, instance(0)->registry_id, 0), "a proxy has none");
+    cr_assert(eq(ptr, (void *)core_registry(s), (void *)f.site.registry));
+    cr_assert(eq(ptr, (void *)core_registry(NULL), NULL));
+}
+
+static void
+restart_exposing(const char *expose)
+{
+    char text[512];
+
+    snapshot_release(s);
+    s = NULL;
+    fixture_kill(&f);
+    snprintf(text, sizeof(text),
+             "  - {name: a, appl_index: 1, roles: [user_agent]}\n"
+             "  - {name: b, appl_index: 2, roles: [user_agent]}\n"
+             "  - {name: registrar, appl_index: 12, roles: [registrar_server], registrar: {expose: %s}}\n",
+             expose);
+    fixture_start(&f, text);
+}
+
+Test(snapshot, exposes_users_as_the_configuration_says)
+{
+    restart_exposing("pseudonym");
+    put_binding("sip:a@example.org");
+    take();
+    cr_assert(instance(2)->is_pseudonymous);
+    cr_assert(ne(u32, instance(2)->registry_id, 0));
+    cr_assert(eq(u32, instance(2)->current_users, 1));
+    restart_exposing("none");
+    put_binding("sip:a@example.org");
+    take();
+    cr_assert(eq(u32, instance(2)->registry_id, 0));
+    cr_assert(eq(u32, instance(2)->current_users, 1), "how many there are is no secret");
 }
 
 Test(snapshot, stays_as_it_was_while_everything_else_goes_on)

@@ -76,6 +76,9 @@ fill(struct tally *t)
     t->cell[cell].in += 7;
     t->cell[cell].out += UINT64_C(0xffffffff00000001);
     t->cell[0].in += 9;
+    tally_word(t, "100rel", 6, LANE_WORD_SUPPORTED | LANE_WORD_REQUIRE);
+    tally_word(t, "FROBNICATE", 10, LANE_WORD_ALLOW);
+    t->words_folded += 4;
 }
 
 static int
@@ -118,6 +121,11 @@ Test(store, keeps_totals_and_state_over_a_restart)
     cr_assert(eq(u64, read.cell[cell].out, UINT64_C(0xffffffff00000001)));
     cr_assert(eq(u64, read.cell[0].in, 9));
     cr_assert(eq(u64, read.cells_folded, 3));
+    cr_assert(eq(u32, read.words, 2));
+    cr_assert(eq(str, read.word[0].text, "100rel"));
+    cr_assert(eq(u32, read.word[0].uses, LANE_WORD_SUPPORTED | LANE_WORD_REQUIRE));
+    cr_assert(eq(str, read.word[1].text, "FROBNICATE"));
+    cr_assert(eq(u64, read.words_folded, 4));
     cr_assert(read.has_associations);
     cr_assert(eq(u32, was.oper_status, OPER_UP));
     cr_assert(eq(u64, was.start_ns, 77));
@@ -261,11 +269,12 @@ Test(store, survives_a_file_that_was_cut_anywhere)
     free(good);
 }
 
-Test(store, refuses_a_newer_layout_with_the_remedy)
+/* Close the store, and make it say that it is of another layout. */
+static void
+be_of_layout(uint32_t layout)
 {
     char path[PATH_MAX + 64];
     MDB_val key = { .mv_size = 6, .mv_data = "layout" }, value;
-    uint32_t layout = 1000;
     MDB_env *env;
     MDB_txn *txn;
     MDB_dbi dbi;
@@ -282,8 +291,20 @@ Test(store, refuses_a_newer_layout_with_the_remedy)
     cr_assert(eq(int, mdb_put(txn, dbi, &key, &value, 0), 0));
     cr_assert(eq(int, mdb_txn_commit(txn), 0));
     mdb_env_close(env);
+}
+
+Test(store, refuses_a_newer_layout_with_the_remedy)
+{
+    be_of_layout(1000);
     cr_assert(eq(int, store_open(&store, dir, dir_fd, &e), -EPROTONOSUPPORT));
     cr_assert(strstr(e.text, "newer sipmibd") != NULL, "%s", e.text);
+}
+
+Test(store, does_not_read_an_older_layout)
+{
+    be_of_layout(1);
+    cr_assert(eq(int, store_open(&store, dir, dir_fd, &e), -EBADMSG));
+    cr_assert(strstr(e.text, "older sipmibd") != NULL, "%s", e.text);
 }
 
 Test(store, refuses_a_directory_that_others_may_enter)

@@ -60,6 +60,16 @@ free_all(void)
 TestSuite(tally, .init = make_all, .fini = free_all);
 
 static void
+say(struct lane_reader *r, const char *word, uint32_t uses)
+{
+    struct lane_word_copy *w = &r->copy.word[r->copy.words++];
+
+    w->uses = uses;
+    w->octets = (uint8_t)strlen(word);
+    strcpy(w->text, word);
+}
+
+static void
 add_both(void)
 {
     cr_assert(eq(int, tally_add_lane(&t, &a, &map_a, &e), 0));
@@ -186,8 +196,8 @@ Test(tally, folds_cells_beyond_its_table_visibly)
     for (unsigned i = 0; i < TALLY_CELLS; i++) {
         char name[16];
 
-        snprintf(name, sizeof(name), "M%u", i / 600);
-        tally_cell(&t, tally_method(&t, name, strlen(name)), 100 + i % 600);
+        snprintf(name, sizeof(name), "M%u", i / LANE_CODES);
+        tally_cell(&t, tally_method(&t, name, strlen(name)), 100 + i % LANE_CODES);
     }
     cr_assert(eq(u32, t.cells, TALLY_CELLS));
     set_cell(&a, METHOD_BYE, 200, 1, 2);
@@ -209,7 +219,7 @@ Test(tally, makes_rows_by_name)
 Test(tally, has_no_cell_for_a_code_that_is_none)
 {
     cr_assert(eq(u32, tally_cell(&t, METHOD_BYE, 99), 0));
-    cr_assert(eq(u32, tally_cell(&t, METHOD_BYE, 700), 0));
+    cr_assert(eq(u32, tally_cell(&t, METHOD_BYE, 1000), 0));
     cr_assert(eq(u32, tally_cell(&t, METHOD_BYE, 0), 0));
     cr_assert(eq(u32, tally_cell(&t, TALLY_METHODS, 200), 0));
     cr_assert(eq(u32, t.cells, 1));
@@ -231,6 +241,122 @@ Test(tally, adds_a_tally)
     cr_assert(eq(u64, sum("FOO", 200)->out, 4));
     cr_assert(eq(u64, t.counters[LANE_IN_REQUESTS], 18));
     cr_assert(eq(u64, t.methods_folded, 6));
+}
+
+/* ---- words ------------------------------------------------------------------------------------------------------ */
+
+/* The words of the tally with their uses, one after the other. */
+static const char *
+words(void)
+{
+    static char text[256];
+    size_t used = 0;
+
+    text[0] = 0;
+    for (uint32_t i = 0; i < t.words; i++)
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s=%u", i ? " " : "", t.word[i].text,
+                                 t.word[i].uses);
+    return text;
+}
+
+Test(tally, joins_the_uses_of_a_word)
+{
+    say(&a, "timer", LANE_WORD_SUPPORTED);
+    say(&a, "path", LANE_WORD_REQUIRE);
+    say(&b, "path", LANE_WORD_SUPPORTED);
+    say(&b, "timer", LANE_WORD_REQUIRE);
+    add_both();
+    cr_assert(eq(str, (char *)words(), "timer=5 path=5"));
+}
+
+Test(tally, takes_option_tags_in_either_case_for_one)
+{
+    say(&a, "timer", LANE_WORD_SUPPORTED);
+    say(&b, "TIMER", LANE_WORD_REQUIRE);
+    add_both();
+    cr_assert(eq(str, (char *)words(), "timer=5"));
+}
+
+Test(tally, takes_methods_in_either_case_for_two)
+{
+    say(&a, "Join", LANE_WORD_SUPPORTED);
+    say(&b, "JOIN", LANE_WORD_ALLOW);
+    say(&b, "join", LANE_WORD_ALLOW);
+    add_both();
+    cr_assert(eq(str, (char *)words(), "Join=4 JOIN=16 join=16"));
+}
+
+Test(tally, keeps_words_when_it_is_cleared)
+{
+    say(&a, "timer", LANE_WORD_SUPPORTED);
+    add_both();
+    tally_clear(&t);
+    cr_assert(eq(str, (char *)words(), "timer=4"));
+}
+
+Test(tally, follows_the_words_of_a_lane)
+{
+    say(&a, "timer", LANE_WORD_SUPPORTED);
+    add_both();
+    a.copy.word[0].uses |= LANE_WORD_REQUIRE;
+    say(&a, "path", LANE_WORD_SUPPORTED);
+    add_both();
+    cr_assert(eq(str, (char *)words(), "timer=5 path=4"));
+}
+
+Test(tally, passes_over_a_word_that_the_reader_left_out)
+{
+    say(&a, "", 0);
+    say(&a, "path", LANE_WORD_SUPPORTED);
+    add_both();
+    cr_assert(eq(str, (char *)words(), "path=4"));
+    cr_assert(eq(u64, t.words_folded, 0));
+}
+
+Test(tally, counts_words_beyond_its_table)
+{
+    char word[16];
+
+    for (unsigned i = 0; i < TALLY_WORDS; i++) {
+        snprintf(word, sizeof(word), "tag%u", i);
+        tally_word(&t, word, strlen(word), LANE_WORD_SUPPORTED);
+    }
+    say(&a, "path", LANE_WORD_SUPPORTED);
+    say(&a, "tag7", LANE_WORD_REQUIRE);
+    add_both();
+    tally_clear(&t);
+    add_both();
+    cr_assert(eq(u32, t.words, TALLY_WORDS));
+    cr_assert(eq(u32, t.word[7].uses, LANE_WORD_SUPPORTED | LANE_WORD_REQUIRE));
+    cr_assert(eq(u64, t.words_folded, 1));
+}
+
+Test(tally, has_no_word_that_a_lane_could_not_have)
+{
+    char text[LANE_WORD_TEXT_OCTETS + 1];
+
+    memset(text, 'x', sizeof(text));
+    tally_word(&t, text, sizeof(text), LANE_WORD_SUPPORTED);
+    tally_word(&t, "", 0, LANE_WORD_SUPPORTED);
+    tally_word(&t, "a b", 3, LANE_WORD_SUPPORTED);
+    cr_assert(eq(u32, t.words, 0));
+    tally_word(&t, text, LANE_WORD_TEXT_OCTETS, LANE_WORD_SUPPORTED);
+    cr_assert(eq(u32, t.words, 1));
+}
+
+Test(tally, adds_the_words_of_a_tally)
+{
+    struct tally other;
+
+    cr_assert(eq(int, tally_init(&other, &e), 0));
+    tally_word(&other, "path", 4, LANE_WORD_SUPPORTED);
+    tally_word(&other, "timer", 5, LANE_WORD_REQUIRE);
+    other.words_folded = 2;
+    tally_word(&t, "timer", 5, LANE_WORD_SUPPORTED);
+    cr_assert(eq(int, tally_add(&t, &other, &e), 0));
+    tally_fini(&other);
+    cr_assert(eq(str, (char *)words(), "timer=5 path=4"));
+    cr_assert(eq(u64, t.words_folded, 2));
 }
 
 Test(tally, open_transactions_are_never_negative)

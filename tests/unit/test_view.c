@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The viewer: what it finds, what it adds up, what it prints; and what the probe says of an AgentX master. */
+/* The viewer: what it finds, what it adds up, what it prints. Events: test_view_events.c. */
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
@@ -7,12 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include "agent/agentx_probe.h"
 #include "agent/json_read.h"
 #include "agent/view.h"
 #include "agent/view_agent.h"
@@ -70,7 +67,7 @@ look(uint64_t now_ns)
     cr_assert(eq(int, view_refresh(&v, NULL, now_ns, &e), 0), "%s", e.text);
 }
 
-enum form { TABLES, JSON, EVENTS };
+enum form { TABLES, JSON };
 
 /* What is printed of the view now. */
 static const char *
@@ -83,10 +80,8 @@ print(enum form form)
     out = open_memstream(&printed, &printed_octets);
     if (form == TABLES)
         view_print(&v, out);
-    else if (form == JSON)
-        view_print_json(&v, out);
     else
-        view_print_events(&v, false, out);
+        view_print_json(&v, out);
     fclose(out);
     return printed;
 }
@@ -183,26 +178,44 @@ Test(view, shows_the_declared_state)
     sipstat_close(w);
 }
 
-Test(view, follows_events_once_each)
+Test(view, shows_every_status_code_of_the_mib)
 {
     sipstat_writer *w = open_writer("edge");
 
-    sipstat_set_state(w, SIPSTAT_STATE_CONGESTED);
+    sipstat_response(w, SIPSTAT_IN, SIPSTAT_UPDATE, 100, 0, NULL);
+    sipstat_response(w, SIPSTAT_IN, SIPSTAT_UPDATE, 999, 0, NULL);
     look(SECOND);
-    cr_assert(strstr(print(EVENTS), "edge state congested, was up") != NULL);
-    cr_assert(eq(str, (char *)print(EVENTS), ""));
+    cr_assert(strstr(print(TABLES), "UPDATE            100") != NULL);
+    cr_assert(strstr(printed, "UPDATE            999") != NULL);
     sipstat_close(w);
 }
 
-Test(view, counts_events_that_were_overwritten)
+Test(view, shows_the_words_that_were_sent)
 {
     sipstat_writer *w = open_writer("edge");
 
     look(SECOND);
-    print(EVENTS);
-    for (int i = 0; i < 100000; i++)
-        sipstat_set_state(w, SIPSTAT_STATE_UP);
-    cr_assert(strstr(print(EVENTS), "events were overwritten before they could be shown") != NULL);
+    cr_assert(strstr(print(TABLES), "Supported") == NULL);
+    sipstat_word(w, SIPSTAT_SUPPORTED, "100rel", 6);
+    sipstat_word(w, SIPSTAT_SUPPORTED, "timer", 5);
+    sipstat_word(w, SIPSTAT_REQUIRE, "timer", 5);
+    sipstat_word(w, SIPSTAT_ALLOW, "INVITE", 6);
+    look(2 * SECOND);
+    cr_assert(strstr(print(TABLES), "  Supported       100rel, timer\n") != NULL, "%s", printed);
+    cr_assert(strstr(printed, "  Require         timer\n") != NULL, "%s", printed);
+    cr_assert(strstr(printed, "  Allow           INVITE\n") != NULL, "%s", printed);
+    cr_assert(strstr(print(JSON), "{\"word\":\"timer\",\"headers\":[\"Require\",\"Supported\"]}") != NULL,
+              "%s", printed);
+    sipstat_close(w);
+}
+
+Test(view, says_what_could_not_be_kept)
+{
+    sipstat_writer *w = open_writer("edge");
+
+    sipstat_word(w, SIPSTAT_SUPPORTED, "no token", 8);
+    look(SECOND);
+    cr_assert(strstr(print(TABLES), "           1  option tags and methods") != NULL, "%s", printed);
     sipstat_close(w);
 }
 
@@ -406,192 +419,4 @@ Test(view_page, says_only_what_is_amiss)
 Test(view_page, says_so_when_nothing_is_amiss)
 {
     cr_assert(strstr(page("{\"instances\":[]}"), "Nothing was lost, nothing is set aside.\n") != NULL);
-}
-
-/* ---- JSON ------------------------------------------------------------------------------------------------------- */
-
-Test(json_read, reads_every_kind)
-{
-    struct json_tree t;
-    const struct json_value *list;
-
-    cr_assert(
-        eq(int, json_read(&t, " {\"a\":[1, -2.5e1,true,false,null,\"x\"] ,\"o\":{\"a\":{}}}\n", &e), 0));
-    list = json_get(t.root, "a");
-    cr_assert(eq(dbl, list->first->number, 1));
-    cr_assert(eq(dbl, list->first->next->number, -25));
-    cr_assert(list->first->next->next->is_true);
-    cr_assert(eq(int, (int)list->first->next->next->next->next->kind, JSON_NULL));
-    cr_assert(eq(str, (char *)list->first->next->next->next->next->next->text, "x"));
-    cr_assert(eq(int, (int)json_get(json_get(t.root, "o"), "a")->kind, JSON_OBJECT));
-    json_tree_free(&t);
-}
-
-Test(json_read, unescapes_strings)
-{
-    struct json_tree t;
-
-    cr_assert(eq(int, json_read(&t, "\"\\\"\\\\\\/\\n\\u00e9\\u20ac\\ud83d\\ude00\\u0000\\ud83d\"", &e), 0));
-    cr_assert(eq(str, (char *)t.root->text, "\"\\/\n\u00e9\u20ac\U0001f600\ufffd\ufffd"));
-    json_tree_free(&t);
-}
-
-Test(json_read, what_is_not_there_is_nothing)
-{
-    struct json_tree t;
-
-    cr_assert(eq(int, json_read(&t, "{\"a\":\"x\"}", &e), 0));
-    cr_assert(eq(dbl, json_get_number(t.root, "a"), 0));
-    cr_assert(eq(str, (char *)json_get_text(json_get(t.root, "b"), "c"), ""));
-    cr_assert(not(json_get_bool(NULL, "a")));
-    json_tree_free(&t);
-}
-
-Test(json_read, refuses_what_is_malformed)
-{
-    static const char *const bad[] = {
-        "",
-        " ",
-        "{",
-        "[",
-        "]",
-        "{]",
-        "[1",
-        "[1,",
-        "[1,]",
-        "[,1]",
-        "{\"a\"}",
-        "{\"a\":",
-        "{a:1}",
-        "{\"a\":1,}",
-        "\"a",
-        "\"\\",
-        "\"\\u12",
-        "\"\\u12g4\"",
-        "\"\\x\"",
-        "\"\t\"",
-        "01",
-        "-",
-        "1.",
-        ".5",
-        "1e",
-        "1e+",
-        "+1",
-        "0x10",
-        "nul",
-        "truee",
-        "NaN",
-        "[1 2]",
-        "{} {}",
-        "1,",
-        "[\"a\":1]",
-        "'a'",
-        "[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]",
-    };
-    struct json_tree t;
-
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        cr_assert(eq(int, json_read(&t, bad[i], &e), -EBADMSG), "%s", bad[i]);
-}
-
-Test(json_read, refuses_every_part_of_a_document)
-{
-    static const char whole[] = "{\"a\":[1,true,null,\"\\u00e9\\n\"],\"b\":{\"c\":-1.5e3}}";
-    struct json_tree t;
-    char part[sizeof(whole)];
-
-    for (size_t n = 0; n + 1 < sizeof(whole); n++) {
-        memcpy(part, whole, n);
-        part[n] = '\0';
-        cr_assert(eq(int, json_read(&t, part, &e), -EBADMSG), "%s", part);
-    }
-}
-
-Test(json_read, is_bounded)
-{
-    char *many = malloc(JSON_READ_VALUES_MAX + 1);
-    struct json_tree t;
-
-    memset(many, ',', JSON_READ_VALUES_MAX);
-    many[JSON_READ_VALUES_MAX] = '\0';
-    cr_assert(eq(int, json_read(&t, many, &e), -E2BIG));
-    free(many);
-}
-
-/* ---- probe ------------------------------------------------------------------------------------------------------ */
-
-static char reason[256];
-static char where[PATH_MAX + 64];
-
-static void
-name_socket(void)
-{
-    scratch_make(dir);
-    snprintf(where, sizeof(where), "unix:%s/master", dir);
-}
-
-static void
-remove_socket(void)
-{
-    scratch_remove(dir);
-}
-
-static int
-make_socket(bool is_listening)
-{
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-
-    snprintf(address.sun_path, sizeof(address.sun_path), "%.100s", where + strlen("unix:"));
-    cr_assert(eq(int, bind(fd, (struct sockaddr *)&address, sizeof(address)), 0));
-    if (is_listening)
-        cr_assert(eq(int, listen(fd, 4), 0));
-    return fd;
-}
-
-TestSuite(agentx_probe, .init = name_socket, .fini = remove_socket, .timeout = 30);
-
-Test(agentx_probe, says_that_snmpd_does_not_run)
-{
-    cr_assert(eq(int, agentx_probe(where, reason, sizeof(reason)), -ENOENT));
-    cr_assert(strstr(reason, "does its snmpd.conf say \"master agentx\"") != NULL);
-}
-
-Test(agentx_probe, says_that_snmpd_has_ended)
-{
-    int fd = make_socket(false);
-
-    cr_assert(eq(int, agentx_probe(where, reason, sizeof(reason)), -ECONNREFUSED));
-    cr_assert(strstr(reason, "start snmpd") != NULL);
-    close(fd);
-}
-
-Test(agentx_probe, says_that_the_master_gives_no_session)
-{
-    int fd = make_socket(true);
-
-    cr_assert(eq(int, agentx_probe(where, reason, sizeof(reason)), 0));
-    cr_assert(strstr(reason, "accepts connections but gives no session") != NULL);
-    close(fd);
-}
-
-Test(agentx_probe, names_the_remedy_for_permission)
-{
-    char parent[PATH_MAX + 16];
-
-    if (geteuid() == 0) {
-        remove_socket(); /* Criterion runs no .fini after a skip */
-        cr_skip("root may connect to anything");
-    }
-    snprintf(parent, sizeof(parent), "%s/closed", dir);
-    mkdir(parent, 0);
-    snprintf(where, sizeof(where), "unix:%s/closed/master", dir);
-    cr_assert(eq(int, agentx_probe(where, reason, sizeof(reason)), -EACCES));
-    cr_assert(strstr(reason, "agentXPerms") != NULL);
-}
-
-Test(agentx_probe, tries_tcp_too)
-{
-    cr_assert(eq(int, agentx_probe("tcp:127.0.0.1:1", reason, sizeof(reason)), -ECONNREFUSED));
-    cr_assert(strstr(reason, "agentXSocket set to this address") != NULL);
 }

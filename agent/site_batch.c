@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The batch in which the core thread puts what it reads from the rings into the registry: one over all instances and
+ * lanes, so that what comes in quickly is written in few transactions, and each lane's place with it. */
+#include <errno.h>
+#include <time.h>
+
+#include "agent/lane_set.h"
+#include "agent/log.h"
+#include "agent/site.h"
+
+#define REST_NS UINT64_C(1000000000) /* after a failure */
+
+static void end_batch(struct site *s, bool is_kept);
+static void say(struct site *s, int code, const struct err *e);
+
+uint64_t
+site_unix_ns(uint64_t now_ns)
+{
+    struct timespec monotonic, real;
+
+    clock_gettime(CLOCK_MONOTONIC, &monotonic);
+    clock_gettime(CLOCK_REALTIME, &real);
+    return (uint64_t)real.tv_sec * 1000000000u + (uint64_t)real.tv_nsec -
+           ((uint64_t)monotonic.tv_sec * 1000000000u + (uint64_t)monotonic.tv_nsec) + now_ns;
+}
+
+bool
+site_takes_registrations(const struct site *s, uint64_t now_ns)
+{
+    return s->batch || (s->registry && now_ns >= s->registry_rest_ns);
+}
+
+struct registry_batch *
+site_batch(struct site *s, uint64_t now_ns)
+{
+    struct registry_clock clock;
+    struct err e = { "" };
+    int code;
+
+    if (s->batch || !site_takes_registrations(s, now_ns))
+        return s->batch;
+    clock = (struct registry_clock){ .now_ns = now_ns, .unix_ns = site_unix_ns(now_ns) };
+    code = registry_begin(s->registry, &clock, &s->batch, &e);
+    if (code == 0)
+        return s->batch;
+    s->batch = NULL;
+    s->registry_rest_ns = now_ns + REST_NS;
+    s->batches_failed++;
+    say(s, code, &e);
+    return NULL;
+}
+
+void
+site_put_place(struct site *s, struct lane *l, const struct ring_cursor *place)
+{
+    registry_put_place(s->batch, l->reader.header.identity, place);
+    l->put = *place;
+    l->has_kept = true;
+    if (l->is_in_batch)
+        return;
+    l->is_in_batch = true;
+    l->next_in_batch = s->batch_lanes;
+    s->batch_lanes = l;
+}
+
+int
+site_commit(struct site *s, uint64_t now_ns)
+{
+    struct registry_batch *batch = s->batch;
+    struct err e = { "" };
+    int code;
+
+    if (!batch)
+        return 0;
+    s->batch = NULL;
+    code = registry_commit(batch, &e);
+    if (code < 0) {
+        s->registry_rest_ns = now_ns + REST_NS;
+        s->batches_failed++;
+    }
+    end_batch(s, code == 0);
+    say(s, code, &e);
+    return code;
+}
+
+/* Nothing of a failed batch is in the registry: all of it is read again from where the registry is, what is still in
+ * the ring. A failed authentication counts once, as often as it is read. */
+static void
+end_batch(struct site *s, bool is_kept)
+{
+    for (struct lane *l = s->batch_lanes; l; l = l->next_in_batch) {
+        l->is_in_batch = false;
+        if (is_kept)
+            l->kept = l->put;
+        else
+            l->is_behind = true;
+    }
+    s->batch_lanes = NULL;
+}
+
+/* Once per kind of trouble, and once when it ends. */
+static void
+say(struct site *s, int code, const struct err *e)
+{
+    if (code == s->said_batch_code)
+        return;
+    if (code == 0)
+        log_line(LOG_LEVEL_INFO, LOG_STORE, "the registry takes registrations again");
+    else
+        log_line(LOG_LEVEL_ERROR, LOG_STORE, "%s; registrations wait in the event rings, trying again%s",
+                 e->text, code == -ENOSPC ? "; make room in the runtime directory" : "");
+    s->said_batch_code = code;
+}

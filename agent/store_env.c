@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* LMDB environments of the runtime directory. */
+#include "agent/store_env.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "agent/store_probe.h"
+
+/* LMDB wants a path. That nobody put another directory there meanwhile is checked afterwards, by the file it has
+ * open. */
+int
+store_env_open(MDB_env **out, struct store_file_identity *file, const char *runtime_dir, int runtime_fd,
+               const struct store_env_options *options, struct err *e)
+{
+    char path[4096];
+    int code, fd;
+
+    *out = NULL;
+    code = store_files_prepare(runtime_fd, options->name, e);
+    if (code < 0)
+        return code;
+    if ((size_t)snprintf(path, sizeof(path), "%s/%s", runtime_dir, options->name) >= sizeof(path))
+        return err_set(e, -ENAMETOOLONG, "the path is too long");
+    code = store_probe(path, options->tables, options->map_octets, e);
+    if (code < 0)
+        return code;
+    code = mdb_env_create(out);
+    if (code == 0)
+        code = mdb_env_set_mapsize(*out, options->map_octets);
+    if (code == 0)
+        code = mdb_env_set_maxdbs(*out, options->tables);
+    if (code == 0)
+        code = mdb_env_open(*out, path, MDB_NOSYNC | MDB_NOMETASYNC | MDB_NOTLS, 0600);
+    if (code == 0)
+        code = mdb_env_get_fd(*out, &fd);
+    if (code != 0)
+        return store_explain(*out, code, e, "open it");
+    if (!store_files_are(runtime_fd, options->name, fd, file))
+        return err_set(e, -EAGAIN, "somebody replaced it while it was opened");
+    return 0;
+}
+
+int
+store_env_layout(MDB_env *env, MDB_txn *txn, MDB_dbi meta, uint32_t layout, const char *loss, struct err *e)
+{
+    MDB_val key = { .mv_size = 6, .mv_data = "layout" }, value;
+    uint32_t found = layout;
+    int code = mdb_get(txn, meta, &key, &value);
+
+    if (code == MDB_NOTFOUND) {
+        value = (MDB_val){ .mv_size = sizeof(layout), .mv_data = &layout };
+        code = mdb_put(txn, meta, &key, &value, 0);
+    }
+    if (code != 0)
+        return store_explain(env, code, e, "read its layout");
+    if (value.mv_size != sizeof(found))
+        return err_set(e, -EBADMSG, "damaged: a layout of %zu octets", value.mv_size);
+    memcpy(&found, value.mv_data, sizeof(found));
+    if (found > layout)
+        return err_set(
+            e, -EPROTONOSUPPORT,
+            "made by a newer sipmibd (layout %u, this one knows %u): run that one, or remove the directory and %s",
+            found, layout, loss);
+    if (found < layout)
+        return err_set(e, -EBADMSG,
+                       "made by an older sipmibd: layout %u, which this one (layout %u) does not read", found,
+                       layout);
+    return 0;
+}
+
+int
+store_code(int code)
+{
+    switch (code) {
+    case MDB_MAP_FULL: return -ENOSPC;
+    case MDB_PAGE_NOTFOUND:
+    case MDB_CORRUPTED:
+    case MDB_INVALID:
+    case MDB_VERSION_MISMATCH:
+    case MDB_INCOMPATIBLE:
+    case MDB_BAD_DBI:
+    case MDB_BAD_VALSIZE: return -EBADMSG;
+    case MDB_PANIC:
+    case MDB_BAD_TXN: return -EIO;
+    default: return code > 0 ? -code : code < -30000 ? -EIO : code;
+    }
+}
+
+uint64_t
+store_env_room(MDB_env *env, uint64_t *total)
+{
+    struct statvfs fs;
+    int fd;
+
+    if (!env || mdb_env_get_fd(env, &fd) != 0 || fstatvfs(fd, &fs) != 0)
+        return UINT64_MAX;
+    if (total)
+        *total = (uint64_t)fs.f_blocks * fs.f_frsize;
+    return (uint64_t)fs.f_bavail * fs.f_frsize;
+}
+
+/* LMDB calls it an input/output error when a part of what it writes does not fit. */
+int
+store_explain(MDB_env *env, int code, struct err *e, const char *doing)
+{
+    if (code == EIO && store_env_room(env, NULL) < 65536)
+        code = ENOSPC;
+    if (code == ENOSPC || code == -ENOSPC)
+        err_set(e, -ENOSPC, "cannot %s: the file system is full", doing);
+    else
+        err_set(e, -EIO, "cannot %s: %s", doing,
+                code < 0 && code > -30000 ? strerror(-code) : mdb_strerror(code));
+    return store_code(code);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* LMDB environments of the runtime directory: how they are opened, and what their errors mean. One process uses them
+ * (the agent's lock sees to that), without syncs: they are safe against its death, and gone with a reboot. */
+#ifndef AGENT_STORE_ENV_H
+#define AGENT_STORE_ENV_H
+
+#include <lmdb.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/store_files.h"
+#include "sipcore/err.h"
+
+struct store_env_options {
+    const char *name;  /* of the directory, in the runtime directory */
+    unsigned tables;   /* at most */
+    size_t map_octets; /* address space, not memory: the file grows as it is used */
+};
+
+/* Open an environment, or make it when it is not there; it must not be open in this process. A child looks first
+ * whether it can be used at all. *file tells the data file. On failure *out may be set; mdb_env_close() it. 0, or a
+ * negative errno and `e` set:
+ *   -EBADMSG             damaged
+ *   -EAGAIN              somebody replaced it meanwhile
+ *   -ENOSPC, -EACCES ... as the system says */
+int store_env_open(MDB_env **out, struct store_file_identity *file, const char *runtime_dir, int runtime_fd,
+                   const struct store_env_options *options, struct err *e);
+
+/* Note in table `meta` that the layout of keys and values is `layout`, or check that it is. 0; -EPROTONOSUPPORT: it is
+ * a newer one (`e` has the remedy, and the `loss` that goes with it); -EBADMSG or others, `e` set. */
+int store_env_layout(MDB_env *env, MDB_txn *txn, MDB_dbi meta, uint32_t layout, const char *loss,
+                     struct err *e);
+
+/* LMDB's codes (or a negative errno) as a negative errno. What says that the file is not what it should be becomes
+ * -EBADMSG. */
+int store_code(int code);
+
+/* The same, with "cannot `doing`: ..." in `e`. Tells a full file system from other failures to write. `env` may be
+ * NULL. */
+int store_explain(MDB_env *env, int code, struct err *e, const char *doing);
+
+/* What the file system under the environment has left for us, in octets; UINT64_MAX when that cannot be told.
+ * *total, unless NULL: its size. */
+uint64_t store_env_room(MDB_env *env, uint64_t *total);
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The bodies of a lane's event records. Each is put together on the stack, bounded, and then put into the ring. */
+#include <string.h>
+#include <time.h>
+
+#include "sipcore/lane_writer.h"
+
+enum {
+    TEXT_MAX = 255, /* of each header field value in a status event, and of a contact's names */
+    BODY_MAX = LANE_RECORD_MAX - sizeof(struct lane_record)
+};
+
+_Static_assert(sizeof(struct lane_event_bindings) + LANE_AOR_MAX + sizeof(struct lane_contact) +
+                       LANE_CONTACT_URI_MAX + 2 * TEXT_MAX <=
+                   BODY_MAX,
+               "a record holds the longest contact of the longest address-of-record");
+
+/* A body in the making. */
+struct body {
+    uint8_t *data;
+    size_t octets;
+    bool was_cut;
+};
+
+/* Append at most `most` octets of `text`; returns how many. */
+static uint16_t
+append_text(struct body *b, struct span text, size_t most)
+{
+    if (text.length > most) {
+        text = span_first(text, most);
+        b->was_cut = true;
+    }
+    if (text.length > 0)
+        memcpy(b->data + b->octets, text.data, text.length);
+    b->octets += text.length;
+    return (uint16_t)text.length;
+}
+
+/* Unix time of an event on this lane. */
+static uint64_t
+event_time(const struct lane_writer *w, uint64_t message_ns)
+{
+    struct timespec now = { 0, 0 };
+
+    if ((w->flags & LANE_COLLECTOR) && message_ns != 0)
+        return message_ns;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now); /* in the vDSO: no system call */
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void
+put_body(struct lane_writer *w, enum lane_event type, const struct body *b, uint64_t time_ns)
+{
+    if (b->was_cut)
+        lane_count(w, LANE_EVENTS_CUT);
+    lane_ring_put(w, type, b->data, b->octets, time_ns);
+}
+
+void
+lane_set_state(struct lane_writer *w, unsigned state, uint64_t monotonic_ns, uint64_t time_ns)
+{
+    struct lane_event_state event = {
+        .state = state,
+        .previous = atomic_load_explicit(&w->live->state, memory_order_relaxed),
+    };
+
+    atomic_store_explicit(&w->live->state_monotonic_ns, monotonic_ns, memory_order_relaxed);
+    atomic_store_explicit(&w->live->state, state, memory_order_release);
+    lane_ring_put(w, LANE_EVENT_STATE, &event, sizeof(event), time_ns);
+}
+
+void
+lane_event_status(struct lane_writer *w, const struct lane_status *status, uint64_t time_ns)
+{
+    uint8_t data[sizeof(struct lane_event_status) + 3 * TEXT_MAX];
+    struct body b = { .data = data, .octets = sizeof(struct lane_event_status) };
+    struct lane_event_status head = {
+        .direction = status->is_out,
+        .method = (uint8_t)status->method,
+        .code = (uint16_t)status->code,
+        .cseq = status->cseq,
+        .flags = status->is_private ? LANE_STATUS_PRIVATE : 0,
+    };
+
+    head.to_octets = append_text(&b, status->to, TEXT_MAX);
+    head.from_octets = append_text(&b, status->from, TEXT_MAX);
+    head.call_id_octets = append_text(&b, status->call_id, TEXT_MAX);
+    memcpy(data, &head, sizeof(head));
+    put_body(w, LANE_EVENT_STATUS, &b, event_time(w, time_ns));
+}
+
+void
+lane_event_auth_failed(struct lane_writer *w, unsigned code, struct span aor, uint64_t time_ns)
+{
+    uint8_t data[sizeof(struct lane_event_auth_failed) + LANE_AOR_MAX];
+    struct body b = { .data = data, .octets = sizeof(struct lane_event_auth_failed) };
+    struct lane_event_auth_failed head = { .code = (uint16_t)code };
+
+    if (aor.length == 0)
+        return;
+    head.aor_octets = append_text(&b, aor, LANE_AOR_MAX);
+    memcpy(data, &head, sizeof(head));
+    put_body(w, LANE_EVENT_AUTH_FAILED, &b, event_time(w, time_ns));
+}
+
+/* ---- bindings --------------------------------------------------------------------------------------------------- */
+
+/* What a contact takes in a record, or more. */
+static size_t
+contact_octets(const struct lane_binding *c)
+{
+    return sizeof(struct lane_contact) + span_first(c->uri, LANE_CONTACT_URI_MAX).length +
+           span_first(c->name, TEXT_MAX).length + span_first(c->instance, TEXT_MAX).length;
+}
+
+static void
+append_contact(struct body *b, const struct lane_binding *c)
+{
+    struct lane_contact contact = {
+        .expires_s = c->expires_s,
+        .reg_id = c->reg_id,
+        .q_thousandths = c->q_thousandths <= 1000 ? c->q_thousandths : LANE_Q_NONE,
+    };
+    uint8_t *head = b->data + b->octets;
+
+    b->octets += sizeof(contact);
+    contact.uri_octets = append_text(b, c->uri, LANE_CONTACT_URI_MAX);
+    contact.name_octets = append_text(b, c->name, TEXT_MAX);
+    contact.instance_octets = append_text(b, c->instance, TEXT_MAX);
+    memcpy(head, &contact, sizeof(contact));
+}
+
+void
+lane_event_bindings(struct lane_writer *w, struct span aor,
+                    bool (*next)(void *context, struct lane_binding *out), void *context, uint64_t time_ns)
+{
+    uint8_t data[BODY_MAX];
+    struct body b = { .data = data, .octets = sizeof(struct lane_event_bindings) };
+    struct lane_event_bindings head = { 0 };
+    struct lane_binding contact;
+    size_t start;
+
+    if (aor.length == 0)
+        return;
+    time_ns = event_time(w, time_ns);
+    head.aor_octets = append_text(&b, aor, LANE_AOR_MAX);
+    start = b.octets;
+    while (head.part < UINT16_MAX && next(context, &contact)) {
+        if (contact.uri.length == 0)
+            continue;
+        if (contact_octets(&contact) > sizeof(data) - b.octets) {
+            memcpy(data, &head, sizeof(head));
+            put_body(w, LANE_EVENT_BINDINGS, &b, time_ns);
+            head.part++;
+            head.contacts = 0;
+            b.octets = start;
+            b.was_cut = aor.length > LANE_AOR_MAX;
+        }
+        append_contact(&b, &contact);
+        head.contacts++;
+    }
+    head.flags = LANE_BINDINGS_LAST;
+    memcpy(data, &head, sizeof(head));
+    put_body(w, LANE_EVENT_BINDINGS, &b, time_ns);
+}
