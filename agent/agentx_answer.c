@@ -12,6 +12,9 @@
  * own patience (agentXTimeout, 1 s), since it drops subagents that are slow. */
 enum { SNAPSHOT_WAIT_MS = 300 };
 
+/* A snapshot holds its registry open, which cannot be opened anew meanwhile: nothing is held for nobody. */
+#define HOLD_NS UINT64_C(2000000000)
+
 /* The varbinds of one SNMP request share one snapshot, though the master makes an AgentX request of those of each root,
  * and of each repetition of a GETBULK: they have the transaction in common. */
 static struct {
@@ -25,6 +28,7 @@ static struct {
     uint64_t varbinds, last_request_ns;
 } self;
 
+static void end_reading(void);
 static void take_view(long transaction);
 static void answer_get(const struct agentx_root *root, netsnmp_agent_request_info *info,
                        netsnmp_request_info *request);
@@ -73,15 +77,23 @@ agentx_answer(netsnmp_mib_handler *handler, netsnmp_handler_registration *regist
         else if (info->mode == MODE_GETNEXT)
             answer_getnext(root, r);
     }
+    end_reading(); /* not held while the library waits for the master */
     return SNMP_ERR_NOERROR;
+}
+
+static void
+end_reading(void)
+{
+    if (self.reader)
+        registry_reader_end(self.reader);
+    self.view.registrations = NULL;
 }
 
 void
 agentx_answer_rest(void)
 {
-    if (self.reader)
-        registry_reader_end(self.reader);
-    self.view.registrations = NULL;
+    if (self.view.snapshot && core_now_ns() > self.view.now_ns + HOLD_NS)
+        agentx_answer_release();
 }
 
 const struct mib_view *
@@ -114,7 +126,7 @@ agentx_answer_times(struct mib_view *view)
 void
 agentx_answer_release(void)
 {
-    agentx_answer_rest();
+    end_reading();
     if (self.view.snapshot)
         core_snapshot_release(self.core, self.view.snapshot);
     self.view.snapshot = NULL;

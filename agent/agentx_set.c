@@ -40,6 +40,7 @@ static struct {
     struct core *core;
     struct plan plans[PLANS_MAX]; /* the oldest first */
     size_t n_plans;
+    uint64_t changed_ns;                           /* when one was last carried out or taken back */
     char said[sizeof(((struct err *)NULL)->text)]; /* the last trouble, not to be repeated */
 } self;
 
@@ -132,11 +133,14 @@ reserve(netsnmp_handler_registration *registration, netsnmp_agent_request_info *
 static enum mib_set_error
 judge(const struct assignments *a, struct plan *plan, size_t *failed_at)
 {
+    const struct mib_view *view = agentx_answer_renew();
+
     plan->changes = calloc(a->count, sizeof(*plan->changes));
-    if (!plan->changes)
+    /* A core that is busy gives an old picture, which does not show what was set last. */
+    if (!plan->changes || view->snapshot->taken_ns < self.changed_ns)
         return MIB_SET_RESOURCE_UNAVAILABLE;
-    return mib_set_check(agentx_answer_renew(), rows_free(a), a->assignment, a->count, plan->changes,
-                         &plan->n_changes, failed_at);
+    return mib_set_check(view, rows_free(a), a->assignment, a->count, plan->changes, &plan->n_changes,
+                         failed_at);
 }
 
 /* False without memory. Free what is in `out` either way. */
@@ -223,6 +227,7 @@ apply(struct plan *plan, netsnmp_agent_request_info *info, netsnmp_request_info 
         return;
     }
     plan->is_applied = true;
+    self.changed_ns = core_now_ns();
     self.said[0] = '\0';
 }
 
@@ -251,6 +256,7 @@ take_back(struct plan *plan)
         r = controls_undo(core_controls(self.core), plan->undo, &e);
         if (r < 0)
             say_trouble("a SET cannot be undone", &e);
+        self.changed_ns = core_now_ns();
         core_controls_changed(self.core, 0);
         agentx_answer_changed();
     }

@@ -100,8 +100,10 @@ put_lines(struct controls *c, const struct controls_lines *l, struct err *e)
     if (dir_fd < 0)
         return dir_fd;
     code = controls_file_write(dir_fd, l, &was_replaced, e);
-    c->must_write =
-        code < 0 && was_replaced && controls_file_write(dir_fd, c->lines, &was_replaced, NULL) < 0;
+    if (code == 0)
+        c->must_write = false;
+    else if (was_replaced)
+        c->must_write = controls_file_write(dir_fd, c->lines, &was_replaced, NULL) < 0;
     close(dir_fd);
     return code < 0 ? err_wrap(e, code, "state directory %s", c->state_dir) : 0;
 }

@@ -11,6 +11,7 @@
 #include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -140,6 +141,8 @@ open_shared(struct core *c, struct err *e)
     const struct config *config = c->hold->config;
     int code = 0;
 
+    mkdir(config->state_dir,
+          0750); /* as far as its parent is there; who opens files in it says what is wrong */
     c->controls = controls_new(config->state_dir, e);
     c->notices = c->controls ? notice_queue_new(config->notifications.queue) : NULL;
     if (c->notices)

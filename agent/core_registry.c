@@ -57,6 +57,7 @@ drop_unsound(struct core *c, uint64_t now_ns)
     bool is_damaged = registry_is_damaged(s->registry);
     struct err e = { "" };
 
+    *(is_damaged ? &s->registries_damaged : &s->registries_lost) += 1;
     log_line(LOG_LEVEL_WARNING, LOG_STORE, "%s/%s %s: a new one takes what the event rings still have",
              s->runtime_dir, REGISTRY_NAME, is_damaged ? "is damaged and set aside" : "is gone");
     let_go(c, now_ns);
@@ -85,6 +86,7 @@ open_registry(struct core *c, struct err *e)
         log_line(LOG_LEVEL_ERROR, LOG_STORE,
                  "%s; it is set aside as %s.damaged: registrations come back with their refreshes", e->text,
                  REGISTRY_NAME);
+        s->registries_damaged++;
         code = registry_set_aside(s->runtime_dir, s->runtime_fd, e);
         if (code == 0)
             code = registry_open(&s->registry, s->runtime_dir, s->runtime_fd, e);
@@ -93,6 +95,7 @@ open_registry(struct core *c, struct err *e)
         s->registry_generation++;
     else
         s->registry = NULL;
+    s->refused_seen = 0;
     return code;
 }
 

@@ -33,6 +33,7 @@ core_reload(struct core *c, uint64_t now_ns)
     struct config *next = NULL;
     struct err e = { "" };
     int code = load(c, &next, &e);
+    bool is_followed;
 
     c->reload.attempts++;
     c->reload.last_ns = now_ns;
@@ -43,12 +44,14 @@ core_reload(struct core *c, uint64_t now_ns)
     }
     if (code == 0) /* before instances begin that are in the new one only */
         code = controls_follow(c->controls, next, &e);
+    is_followed = code == 0;
     if (code == 0)
         code = prepare(c, &plan, now_ns, &e);
     c->reload.last_failed = code < 0;
     if (code < 0) {
         abandon(c, &plan);
-        controls_follow(c->controls, c->hold->config, NULL);
+        if (is_followed)
+            controls_follow(c->controls, c->hold->config, NULL);
         c->reload.failures++;
         snprintf(c->reload.text, sizeof(c->reload.text), "%.250s", e.text);
         log_line(LOG_LEVEL_ERROR, LOG_CONFIG, "not reloaded: %s; the configuration before stays in force",

@@ -18,6 +18,7 @@ static void read_store(struct instance *i, struct site *site, uint64_t now_ns);
 static void reconcile(struct instance *i, struct site *site, uint64_t now_ns);
 static void note_gone(struct instance *i, const char *name);
 static void look_at_closed(struct instance *i, struct site *site, const char *name, uint64_t now_ns);
+static bool is_of(const struct lane *l, const char *event_name);
 static void note_software(struct instance *i);
 static void sum_messages(const struct instance *i, uint64_t *in, uint64_t *out);
 static void hear(struct instance *i, bool collector_moved, uint64_t now_ns);
@@ -110,6 +111,22 @@ reconcile_lane(void *context, const uint8_t identity[LANE_IDENTITY_OCTETS], enum
         store_forget_later(r->store, r->instance->name, identity);
 }
 
+/* When the first writer came that no agent has seen: those that died in the dark are taken for dead by then. */
+static uint64_t
+dark_ends_ns(const struct instance *i, uint64_t now_ns)
+{
+    uint64_t first_ns = now_ns;
+
+    for (uint32_t k = 0; k < i->lanes.count; k++) {
+        const struct lane *l = i->lanes.lane[k];
+        uint64_t started_ns = l->reader.header.started_monotonic_ns;
+
+        if (l->stage == LANE_LIVE && !l->was_known && !lane_is_collector(l) && started_ns < first_ns)
+            first_ns = started_ns;
+    }
+    return first_ns > i->state.last_change_ns ? first_ns : now_ns;
+}
+
 /* Compare what was there when an agent last looked with what is there now, and decide what happened
  * meanwhile. */
 static void
@@ -137,7 +154,7 @@ reconcile(struct instance *i, struct site *site, uint64_t now_ns)
     for (uint32_t k = 0; k < i->lanes.count; k++) {
         struct lane *l = i->lanes.lane[k];
 
-        l->messages = lane_messages(l);
+        l->messages = l->heard_messages = lane_messages(l);
         if (l->stage == LANE_LIVE)
             instance_check_lane(i, site, l, now_ns);
         has_collector |= l->stage == LANE_LIVE && lane_is_collector(l);
@@ -145,7 +162,7 @@ reconcile(struct instance *i, struct site *site, uint64_t now_ns)
     sum_messages(i, &in, &out);
     hear(i, has_collector && (in > i->state.messages_in || out > i->state.messages_out), now_ns);
     /* Writers that died and writers that came in the dark: the entity was down between them. */
-    instance_decide(i, true, now_ns);
+    instance_decide(i, true, dark_ends_ns(i, now_ns));
     instance_decide(i, false, now_ns);
     instance_follow(i, site, now_ns);
     instance_settle(i, site, now_ns);
@@ -154,7 +171,7 @@ reconcile(struct instance *i, struct site *site, uint64_t now_ns)
 void
 instance_let_go(struct instance *i, struct site *site)
 {
-    site_commit(site, i->poll_ns); /* lanes in the batch go with the instance */
+    site_commit(site, i->taken_up_ns); /* lanes in the batch go with the instance */
     instance_directory_close(i, site);
     interest_fini(&i->interest);
     site->lanes -= i->lanes.count;
@@ -228,7 +245,7 @@ look_at_closed(struct instance *i, struct site *site, const char *name, uint64_t
     for (uint32_t k = 0; k < i->lanes.count; k++) {
         struct lane *l = i->lanes.lane[k];
 
-        if (l->stage != LANE_LIVE || strcmp(l->name, name) != 0)
+        if (l->stage != LANE_LIVE || !is_of(l, name))
             continue;
         if (instance_check_lane(i, site, l, now_ns)) {
             instance_decide(i, false, now_ns);
@@ -238,6 +255,17 @@ look_at_closed(struct instance *i, struct site *site, const char *name, uint64_t
         l->look_ns = now_ns + LOOK_AGAIN_NS;
         site_look_at(site, l->look_ns);
     }
+}
+
+/* A lane is made without a name (O_TMPFILE). To the kernel it keeps that of such a file, "#" and the number of its
+ * inode, for as long as its writer has it, whatever else it is called. */
+static bool
+is_of(const struct lane *l, const char *event_name)
+{
+    char unnamed[32];
+
+    snprintf(unnamed, sizeof(unnamed), "#%ju", (uintmax_t)l->inode);
+    return strcmp(l->name, event_name) == 0 || strcmp(unnamed, event_name) == 0;
 }
 
 void
@@ -315,12 +343,12 @@ instance_refresh(struct instance *i, struct site *site, uint64_t now_ns)
     instance_follow(i, site, now_ns);
     for (uint32_t k = 0; k < i->lanes.count; k++) {
         struct lane *l = i->lanes.lane[k];
-        uint64_t before = l->messages;
 
         if (l->stage != LANE_LIVE)
             continue;
         instance_refresh_lane(i, l, now_ns);
-        collector_moved |= lane_is_collector(l) && l->messages > before;
+        collector_moved |= lane_is_collector(l) && l->messages > l->heard_messages;
+        l->heard_messages = l->messages;
     }
     hear(i, collector_moved, now_ns);
     instance_decide(i, false, now_ns);
@@ -406,6 +434,7 @@ gather(const struct instance *i, bool known_only, uint64_t now_ns)
         }
     }
     evidence.declared = declared[evidence.writers == 0];
+    evidence.declared_ns = declared_ns[evidence.writers == 0];
     return evidence;
 }
 

@@ -66,17 +66,19 @@ instance_follow_begin(struct instance *i, struct site *site, struct lane *l, str
     return 0;
 }
 
-/* The place that the registry has is the better one: what is before is in it already. */
+/* The place that the registry has is the better one, if it is one of this ring: what is before is in it already. */
 static void
 find_kept(const struct site *site, struct lane *l, const struct ring_cursor *newest)
 {
-    struct ring_cursor kept;
+    struct ring_cursor kept, place;
+    struct err e;
 
     if (!registry_get_place(site->registry, l->reader.header.identity, &kept))
         return;
     l->has_kept = true;
-    if (kept.position % 8 == 0 && kept.position <= newest->position)
-        l->kept = kept;
+    if (kept.position <= newest->position &&
+        ring_cursor_resume(&place, &l->reader, kept.position, kept.next_sequence, &e) == 1)
+        l->kept = place;
 }
 
 /* The state as the lane's copy has it; as it was opened it has declared none. */
@@ -142,7 +144,7 @@ instance_follow(struct instance *i, struct site *site, uint64_t now_ns)
         struct lane *l = i->lanes.lane[k];
         uint64_t before = l->place.position;
 
-        if (l->stage != LANE_LIVE && !(l->stage == LANE_DEAD && l->is_behind))
+        if (l->stage != LANE_LIVE && !(l->stage == LANE_DEAD && (l->is_behind || l->has_more)))
             continue;
         is_done &= instance_follow_lane(i, site, l, now_ns);
         found |= l->place.position != before;
@@ -187,6 +189,7 @@ instance_follow_lane(struct instance *i, struct site *site, struct lane *l, uint
         i->events++;
         take(i, site, l, &event, now_ns);
     }
+    l->has_more = code == 1;
     if (code < 0 && l->stage == LANE_LIVE)
         instance_damage_lane(i, l, e.text, now_ns);
     if (code < 0) {

@@ -130,6 +130,8 @@ instance_leave(struct instance *i, struct site *site, uint64_t now_ns)
     struct err e = { "" };
 
     instance_directory_look(i, site);
+    instance_follow(i, site, now_ns); /* what their rings have is not read any more afterwards */
+    site_commit(site, now_ns);
     for (uint32_t k = 0; k < i->lanes.count; k++) {
         struct lane *l = i->lanes.lane[k];
 
@@ -197,7 +199,7 @@ instance_settle(struct instance *i, struct site *site, uint64_t now_ns)
 static bool
 must_wait(struct instance *i, const struct lane *l, uint64_t now_ns)
 {
-    if (!i->keeps_registrations || !l->is_behind)
+    if (!i->keeps_registrations || !(l->is_behind || l->has_more))
         return false;
     i->must_settle = true;
     if (now_ns < l->gone_ns + REGISTRY_PATIENCE_NS)

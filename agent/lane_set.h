@@ -30,6 +30,7 @@ struct lane {
     bool was_known;     /* ... and did so when the agent started */
     bool is_removed;    /* its file was removed while the writer lived, and that was said */
     uint64_t messages;  /* received and sent, as of the last refresh */
+    uint64_t heard_messages; /* ... when the state was last decided by them */
     uint64_t look_ns;   /* when it wants to be looked at again before the next tick; 0: it does not */
     uint32_t delay_ms;  /* between attempts to remove the file */
     char reason[200];   /* LANE_DAMAGED: what was wrong */
@@ -41,6 +42,7 @@ struct lane {
         kept;          /* the place that is in the registry, or from which on registrations are wanted */
     bool has_kept;     /* the registry has its place: to be forgotten in the end */
     bool is_behind;    /* registrations behind `kept` are still to be put */
+    bool has_more;     /* the ring was not read to its end the last time */
     bool is_gone;      /* its writer died, and the ring is not read to its end yet */
     bool is_resyncing; /* events were lost: the state is what the copy says, once all is read */
     uint64_t heard;    /* position up to which status and state events were taken, or are none of ours */

@@ -17,7 +17,7 @@
 #define SEQUENCE_MAX 2147483647u /* of Integer32 */
 
 static struct control_row *find_row(const struct notifier *n, const char *method, unsigned code);
-static bool take_token(struct notifier *n, uint64_t now_ns);
+static bool take_token(struct notifier_credit *credit, uint32_t rate, uint64_t now_ns);
 static bool raise_notice(struct notifier *n, struct notice *notice, uint64_t now_ns);
 static void name_row(struct notice *notice, const struct control_row *row);
 static void fill_texts(const struct notifier *n, struct notice *notice, const struct ring_event *event);
@@ -125,7 +125,7 @@ notifier_status(struct notifier *n, const struct ring_event *event, const char *
 
     if (!row || row->is_hidden || !row->notify || row->emit == CONTROL_TRIGGERED || !n->queue)
         return NULL;
-    if (!take_token(n, now_ns)) {
+    if (!take_token(&n->codes, n->rate, now_ns)) {
         if (flood_add(&n->capped, 1, now_ns))
             log_line(LOG_LEVEL_WARNING, LOG_STATE,
                      "instance %s: more than %u notifications of status codes a second, last of %s %u: those "
@@ -144,18 +144,18 @@ notifier_status(struct notifier *n, const struct ring_event *event, const char *
 
 /* A token bucket: it fills with time, and a notification takes its share of a second. */
 static bool
-take_token(struct notifier *n, uint64_t now_ns)
+take_token(struct notifier_credit *credit, uint32_t rate, uint64_t now_ns)
 {
-    uint64_t price_ns = SECOND_NS / (n->rate > 0 ? n->rate : 1), passed_ns;
+    uint64_t price_ns = SECOND_NS / (rate > 0 ? rate : 1), passed_ns;
 
-    passed_ns = n->credit_at_ns == 0 ? SECOND_NS : now_ns > n->credit_at_ns ? now_ns - n->credit_at_ns : 0;
-    n->credit_at_ns = now_ns;
-    n->credit_ns += passed_ns < SECOND_NS ? passed_ns : SECOND_NS;
-    if (n->credit_ns > SECOND_NS)
-        n->credit_ns = SECOND_NS;
-    if (n->credit_ns < price_ns)
+    passed_ns = credit->at_ns == 0 ? SECOND_NS : now_ns > credit->at_ns ? now_ns - credit->at_ns : 0;
+    credit->at_ns = now_ns;
+    credit->ns += passed_ns < SECOND_NS ? passed_ns : SECOND_NS;
+    if (credit->ns > SECOND_NS)
+        credit->ns = SECOND_NS;
+    if (credit->ns < price_ns)
         return false;
-    n->credit_ns -= price_ns;
+    credit->ns -= price_ns;
     return true;
 }
 
@@ -255,7 +255,13 @@ raise_state(struct notifier *n, enum notice_kind kind, const struct instance_sta
                              .last_change_ns = state->last_change_ns,
                              .oper_status = state->oper_status };
 
-    raise_notice(n, &notice, now_ns);
+    if (take_token(&n->states, n->rate, now_ns))
+        raise_notice(n, &notice, now_ns);
+    else if (flood_add(&n->capped, 1, now_ns))
+        log_line(
+            LOG_LEVEL_WARNING, LOG_STATE,
+            "instance %s: its state changes more than %u times a second: notifications beyond are left out",
+            n->instance, n->rate);
 }
 
 void
@@ -281,8 +287,8 @@ notifier_tick(struct notifier *n, uint64_t now_ns)
 
     if (flood_is_over(&n->capped, now_ns, &count))
         log_line(LOG_LEVEL_INFO, LOG_STATE,
-                 "instance %s: the flood of status codes is over: %" PRIu64 " notification%s left out",
-                 n->instance, count, count == 1 ? " was" : "s were");
+                 "instance %s: the flood is over: %" PRIu64 " notification%s left out", n->instance, count,
+                 count == 1 ? " was" : "s were");
     if (flood_is_over(&n->overflowed, now_ns, &count))
         log_line(LOG_LEVEL_INFO, LOG_STATE,
                  "instance %s: notifications find room again: %" PRIu64 " %s left out", n->instance, count,

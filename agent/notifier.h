@@ -12,7 +12,8 @@
  *                 minute is nobody's wish. Interval 0: none. Thresh 0: the first response of a window exceeds it.
  *                 Independent of NotifSend: they are meant to be used in its stead (RFC 4780)
  *   service       coldStart: from down or unknown to up. warmStart: from restarting to up. statusChanged: each change.
- *                 Each if its bit of sipCommonCfgServiceNotifEnable is set; a change may raise two, the start first */
+ *                 Each if its bit of sipCommonCfgServiceNotifEnable is set; a change may raise two, the start first.
+ *                 At most `rate` a second, counted by itself */
 #ifndef AGENT_NOTIFIER_H
 #define AGENT_NOTIFIER_H
 
@@ -29,15 +30,21 @@
 
 struct notifier_window; /* of a row that somebody asked for */
 
+/* A token bucket: time that may be spent, a second's worth at most. */
+struct notifier_credit {
+    uint64_t ns;
+    uint64_t at_ns; /* as of then; 0: full */
+};
+
 struct notifier {
     char instance[CONFIG_NAME_OCTETS];
     uint32_t appl_index;
     struct notice_queue *queue;        /* borrowed; NULL: nothing is raised */
     const struct pseudonym *pseudonym; /* borrowed; NULL: who is private is anonymous (RFC 3323 4.1.1.3) */
     bool is_pseudonymous;              /* all of the instance's: expose is not full */
-    uint32_t rate;                     /* status code notifications a second; 0 counts as 1 */
-    uint64_t credit_ns;                /* of the token bucket: a second's worth at most */
-    uint64_t credit_at_ns;             /* ... as of then; 0: full */
+    uint32_t rate;                     /* notifications a second of each kind below; 0 counts as 1 */
+    struct notifier_credit codes;      /* for status codes */
+    struct notifier_credit states;     /* for the service's state: a flood of codes does not use it up */
     uint64_t raised;                   /* since the start */
     struct flood capped;               /* beyond the rate */
     struct flood overflowed;           /* no room in the queue */

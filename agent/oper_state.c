@@ -5,6 +5,8 @@
 static void note_writers(struct instance_state *s, const struct oper_evidence *evidence);
 static enum oper_status judge(const struct instance_state *s, const struct oper_evidence *evidence);
 static bool collector_heard(const struct instance_state *s, const struct oper_evidence *evidence);
+static uint64_t entered(const struct instance_state *s, const struct oper_evidence *evidence,
+                        enum oper_status status);
 static void note_start(struct instance_state *s, const struct oper_evidence *evidence);
 
 void
@@ -35,15 +37,17 @@ bool
 oper_state_decide(struct instance_state *s, const struct oper_evidence *evidence)
 {
     enum oper_status status;
+    uint64_t entered_ns;
 
     note_writers(s, evidence);
     status = judge(s, evidence);
     if (status == s->oper_status)
         return false;
+    entered_ns = entered(s, evidence, status);
     if (s->oper_status == OPER_UNKNOWN || s->oper_status == OPER_DOWN)
         note_start(s, evidence);
     s->oper_status = status;
-    s->last_change_ns = evidence->now_ns;
+    s->last_change_ns = entered_ns;
     return true;
 }
 
@@ -80,6 +84,24 @@ collector_heard(const struct instance_state *s, const struct oper_evidence *evid
     if (s->collector_heard_ns == 0 || s->collector_heard_ns <= s->writers_gone_ns)
         return false;
     return s->collector_heard_ns + evidence->stale_after_ns >= evidence->now_ns;
+}
+
+/* When that became so, which may be a while before it is noticed: lanes are looked at when somebody asks, or once a
+ * second. A time before the last change is of something that did not make this one. */
+static uint64_t
+entered(const struct instance_state *s, const struct oper_evidence *evidence, enum oper_status status)
+{
+    uint64_t ns = 0;
+
+    if (evidence->writers > 0 && evidence->declared == status)
+        ns = evidence->declared_ns;
+    else if (evidence->writers > 0 && (s->oper_status == OPER_UNKNOWN || s->oper_status == OPER_DOWN))
+        ns = evidence->earliest_start_ns;
+    else if (evidence->collectors > 0 && status == OPER_UNKNOWN)
+        ns = s->collector_heard_ns + evidence->stale_after_ns;
+    if (ns < s->last_change_ns || ns > evidence->now_ns)
+        ns = evidence->now_ns;
+    return ns > s->last_change_ns ? ns : s->last_change_ns;
 }
 
 /* The entity came up: when it started is what its first writer says, within reason. A collector does not

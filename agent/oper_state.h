@@ -40,8 +40,9 @@ struct oper_evidence {
     unsigned writers;           /* live in-process lanes */
     unsigned collectors;        /* live lanes of collectors */
     uint64_t earliest_start_ns; /* of the in-process ones: when the first of them was opened */
-    uint32_t declared; /* the state declared last among the in-process lanes, or among the collectors when
+    uint32_t declared;    /* the state declared last among the in-process lanes, or among the collectors when
                                     there are none; 0: nobody declared any */
+    uint64_t declared_ns; /* when that was */
     uint64_t stale_after_ns; /* a collector's silence says nothing before */
 };
 
@@ -53,7 +54,8 @@ void oper_state_init(struct instance_state *s, uint64_t now_ns);
 void oper_state_heard(struct instance_state *s, uint64_t messages_in, uint64_t messages_out,
                       bool collector_moved, uint64_t now_ns);
 
-/* Decide the operational status. True when it changed. */
+/* Decide the operational status. True when it changed: last_change_ns is then when that happened, as far as
+ * the evidence tells, else now. */
 bool oper_state_decide(struct instance_state *s, const struct oper_evidence *evidence);
 
 /* The name of a status, for people. Static memory. */

@@ -28,6 +28,7 @@ enum { KEY_OCTETS = 32, DIGEST_OCTETS = 16, TEXT_OCTETS = 2 * KEY_OCTETS + 1 /* 
 
 struct pseudonym {
     uint8_t key[KEY_OCTETS];
+    struct err trouble; /* with the file, when it was read */
 };
 
 static int read_key(struct pseudonym *p, int dir, struct err *e);
@@ -66,9 +67,12 @@ find_key(struct pseudonym *p, const char *state_dir, int dir, struct err *e)
 
         log_line(LOG_LEVEL_ERROR, LOG_STATE, "%s/%s: %s: %s, users get new pseudonyms", state_dir,
                  PSEUDONYM_KEY_FILE, why.text, is_aside ? "kept as " DAMAGED_FILE : "it cannot be set aside");
+        err_set(&p->trouble, code, "%.100s: %s, users got new ones", why.text,
+                is_aside ? "kept as " DAMAGED_FILE : "it cannot be set aside");
     } else if (code != -ENOENT) {
         log_line(LOG_LEVEL_ERROR, LOG_STATE, "%s/%s: %s: users get other pseudonyms for this run", state_dir,
                  PSEUDONYM_KEY_FILE, why.text);
+        err_set(&p->trouble, code, "%.100s: users have other ones for this run", why.text);
         dir = -1; /* what is there may be good */
     }
     return make_key(p, state_dir, dir, e);
@@ -102,6 +106,12 @@ pseudonym_free(struct pseudonym *p)
         return;
     OPENSSL_cleanse(p, sizeof(*p));
     free(p);
+}
+
+const char *
+pseudonym_trouble(const struct pseudonym *p)
+{
+    return p->trouble.text;
 }
 
 static int

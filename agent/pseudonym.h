@@ -22,6 +22,9 @@ enum { PSEUDONYM_OCTETS = 64 }; /* enough for any of them, with a terminator */
 struct pseudonym *pseudonym_new(const char *state_dir, struct err *e);
 void pseudonym_free(struct pseudonym *p);
 
+/* What was wrong with the key of the state directory when it was read; "" nothing. */
+const char *pseudonym_trouble(const struct pseudonym *p);
+
 /* The pseudonym of an address (any spelling of it: sip_aor_canonical()): 32 hexadecimal digits and
  * "@pseudonym.invalid" (RFC 2606). Returns its length. Any thread. */
 size_t pseudonym_of(const struct pseudonym *p, struct span uri, char to[PSEUDONYM_OCTETS]);

@@ -37,9 +37,10 @@ registry_complain(struct registry *r, int code, struct err *e, const char *doing
 
     if (!e)
         e = &own;
-    if (code == MDB_PANIC || code == MDB_MAP_RESIZED)
+    code = store_first_failure(code);
+    if (code == MDB_PANIC)
         atomic_store(&r->is_given_up, true);
-    if (store_code(code) == -EBADMSG)
+    if (store_code(code) == -EBADMSG || code == MDB_MAP_RESIZED) /* nobody makes it larger than the map */
         atomic_store(&r->is_damaged, true);
     code = store_explain(r->env, code, e, doing);
     pthread_mutex_lock(&r->mutex);
@@ -56,6 +57,13 @@ registry_damage(struct registry *r, struct err *e, const char *what)
 
     snprintf(doing, sizeof(doing), "make sense of %s", what);
     return registry_complain(r, MDB_CORRUPTED, e, doing);
+}
+
+int
+registry_txn_begin(struct registry *r, unsigned flags, MDB_txn **txn)
+{
+    return store_env_is_cut(r->env, &r->octets_seen) ? MDB_CORRUPTED
+                                                     : mdb_txn_begin(r->env, NULL, flags, txn);
 }
 
 /* ---- opening ---------------------------------------------------------------------------------------------------- */
@@ -152,7 +160,7 @@ open_tables(struct registry *r, bool *is_of_this_boot, struct err *e)
                    { "names", &r->names },   { "contacts", &r->contacts },   { "deadlines", &r->deadlines },
                    { "places", &r->places }, { "garbage", &r->garbage } };
     MDB_txn *txn;
-    int code = mdb_txn_begin(r->env, NULL, 0, &txn);
+    int code = registry_txn_begin(r, 0, &txn);
 
     _Static_assert(sizeof(tables) / sizeof(tables[0]) == TABLES_MAX, "room for each");
     if (code != 0)
@@ -247,8 +255,10 @@ registry_set_aside(const char *runtime_dir, int runtime_fd, struct err *e)
 }
 
 bool
-registry_is_sound(const struct registry *r, int runtime_fd)
+registry_is_sound(struct registry *r, int runtime_fd)
 {
+    if (store_env_is_cut(r->env, &r->octets_seen) && !atomic_load(&r->is_damaged))
+        registry_complain(r, MDB_CORRUPTED, NULL, "find the end of their file");
     return !atomic_load(&r->is_given_up) && !atomic_load(&r->is_damaged) &&
            store_files_still(runtime_fd, REGISTRY_NAME, &r->file);
 }
@@ -413,7 +423,7 @@ put_alone(struct registry *r, struct registry_row *row, bool is_cleared, struct 
     int code;
 
     assert(!r->has_batch);
-    code = mdb_txn_begin(r->env, NULL, 0, &txn);
+    code = registry_txn_begin(r, 0, &txn);
     if (code != 0)
         return registry_complain(r, code, e, "begin a transaction");
     row->work = (struct registry_count){ .tree = new_tree(r, txn), .next_user = before.next_user };
@@ -521,6 +531,7 @@ registry_stats_get(const struct registry *r, struct registry_stats *stats)
         stats->strangers += r->rows[i].live.strangers;
     }
     pthread_mutex_unlock(&shared->mutex);
-    if (mdb_env_info(r->env, &info) == 0 && mdb_env_stat(r->env, &stat) == 0)
+    if (!store_env_is_cut(r->env, &shared->octets_seen) && mdb_env_info(r->env, &info) == 0 &&
+        mdb_env_stat(r->env, &stat) == 0)
         stats->octets = (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
 }

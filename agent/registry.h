@@ -54,6 +54,7 @@ struct registry_stats {
     uint64_t contacts_over;  /* beyond REGISTRY_CONTACTS_MAX */
     uint64_t strangers_over; /* beyond REGISTRY_STRANGERS_MAX */
     uint64_t refused_full;   /* sets of bindings of which something was left out for want of room */
+    bool is_full;            /* after the last batch there was hardly any room left */
     char last_error[256];
 };
 
@@ -67,7 +68,7 @@ struct registry *registry_take(struct registry *r);
 void registry_release(struct registry *r); /* NULL is fine */
 
 /* Are its files still those in the runtime directory, and is it sound? Otherwise release it and open anew. */
-bool registry_is_sound(const struct registry *r, int runtime_fd);
+bool registry_is_sound(struct registry *r, int runtime_fd);
 
 /* What was read of it is not what it should be: set it aside before that. */
 bool registry_is_damaged(const struct registry *r);

@@ -47,7 +47,7 @@ registry_begin(struct registry *r, const struct registry_clock *clock, struct re
     if (!b)
         return err_set(e, -ENOMEM, "no memory for a batch of registrations");
     assert(!r->has_batch);
-    code = mdb_txn_begin(r->env, NULL, 0, &b->txn);
+    code = registry_txn_begin(r, 0, &b->txn);
     if (code != 0) {
         free(b);
         return registry_complain(r, code, e, "begin a batch of registrations");
@@ -76,7 +76,7 @@ next_of(struct registry_batch *b)
 
 /* It came true: so it is for others, too. */
 static void
-publish(struct registry_batch *b, uint64_t next_ns)
+publish(struct registry_batch *b, uint64_t next_ns, bool is_full)
 {
     struct registry *r = b->registry;
 
@@ -89,30 +89,32 @@ publish(struct registry_batch *b, uint64_t next_ns)
     r->stats.contacts_over += b->contacts_over;
     r->stats.strangers_over += b->strangers_over;
     r->stats.refused_full += b->refused_full;
+    r->stats.is_full = is_full;
     pthread_mutex_unlock(&r->mutex);
 }
 
+/* What was in it is read again. */
 static void
-forget(struct registry_batch *b, int code)
+forget(struct registry_batch *b)
 {
     struct registry *r = b->registry;
 
     for (uint32_t i = 0; i < r->n_rows; i++)
         r->rows[i].work = r->rows[i].live;
-    if (code != -ENOSPC)
-        return;
-    pthread_mutex_lock(&r->mutex);
-    r->stats.refused_full += b->sets;
-    pthread_mutex_unlock(&r->mutex);
 }
 
 int
 registry_commit(struct registry_batch *b, struct err *e)
 {
     struct registry *r = b->registry;
-    uint64_t next_ns = next_of(b);
+    uint64_t next_ns;
+    bool is_full;
     int code;
 
+    if (store_env_is_cut(r->env, &r->octets_seen))
+        batch_fail(b, MDB_CORRUPTED, "find the end of the registrations");
+    next_ns = next_of(b);
+    is_full = b->code == 0 && !batch_has_room(b);
     for (uint32_t i = 0; i < r->n_rows && b->code == 0; i++) {
         if (r->rows[i].is_dirty) {
             code = registry_row_put(r, b->txn, &r->rows[i]);
@@ -129,11 +131,13 @@ registry_commit(struct registry_batch *b, struct err *e)
         code = mdb_txn_commit(b->txn);
         if (code != 0)
             code = registry_complain(r, code, e, "commit a batch of registrations");
+        else
+            store_env_is_cut(r->env, &r->octets_seen); /* it may have grown */
     }
     if (code == 0)
-        publish(b, next_ns);
+        publish(b, next_ns, is_full);
     else
-        forget(b, code);
+        forget(b);
     for (uint32_t i = 0; i < r->n_rows; i++)
         r->rows[i].is_dirty = false;
     r->has_batch = false;
@@ -493,7 +497,7 @@ registry_get_place(struct registry *r, const uint8_t identity[LANE_IDENTITY_OCTE
     MDB_val key = { .mv_size = LANE_IDENTITY_OCTETS, .mv_data = (void *)identity }, value;
     struct place_value read = { 0 };
     MDB_txn *txn;
-    int code = mdb_txn_begin(r->env, NULL, MDB_RDONLY, &txn);
+    int code = registry_txn_begin(r, MDB_RDONLY, &txn);
 
     if (code == 0) {
         code = mdb_get(txn, r->places, &key, &value);

@@ -46,6 +46,7 @@ struct registry {
     atomic_uint refs;
     atomic_bool is_given_up; /* LMDB wants the environment closed */
     atomic_bool is_damaged;
+    _Atomic uint64_t octets_seen; /* of the data file; see store_env_is_cut() */
     bool has_batch;
     pthread_mutex_t mutex; /* guards what follows */
     struct registry_row *rows;
@@ -62,7 +63,6 @@ struct registry_batch {
     struct err err;        /* what was being done then */
     uint64_t room_octets;  /* that the file may have, as things are */
     uint64_t spare_octets; /* of that, not for what is new */
-    uint64_t sets;         /* of bindings that were put */
     uint64_t expired, contacts_over, strangers_over, refused_full;
 };
 
@@ -70,7 +70,11 @@ struct registry_batch {
 int registry_open_sized(struct registry **out, const char *runtime_dir, int runtime_fd, size_t map_octets,
                         struct err *e);
 
-/* Note a failure of LMDB (or a negative errno), and put it into words. Returns it as a negative errno. Any thread. */
+/* Begin a transaction, but not on a file that was cut. 0 or an LMDB code. Any thread. */
+int registry_txn_begin(struct registry *r, unsigned flags, MDB_txn **txn);
+
+/* Note the first failure of LMDB in a transaction (or a negative errno), and put it into words. Returns it as a negative
+ * errno. Any thread. */
 int registry_complain(struct registry *r, int code, struct err *e, const char *doing);
 
 /* A row of a table that is not what it should be. Returns -EBADMSG. Any thread. */

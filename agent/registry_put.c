@@ -73,7 +73,6 @@ registry_put_bindings(struct registry_batch *b, uint32_t id, struct span aor,
 {
     struct change c;
 
-    b->sets++;
     if (!change_begin(&c, b, id, aor))
         return;
     if (c.at.user)

@@ -75,7 +75,7 @@ static int
 begin(struct registry_reader *r)
 {
     MDB_env *env = r->registry->env;
-    int code = mdb_txn_begin(env, NULL, MDB_RDONLY, &r->txn), dead;
+    int code = registry_txn_begin(r->registry, MDB_RDONLY, &r->txn), dead;
 
     if (code == MDB_READERS_FULL && mdb_reader_check(env, &dead) == 0 && dead > 0)
         code = mdb_txn_begin(env, NULL, MDB_RDONLY, &r->txn);
@@ -103,7 +103,9 @@ find_tree(struct registry_reader *r, uint32_t id, uint32_t *tree)
     if (!r->registry)
         return false;
     if (!r->contacts) {
-        code = r->txn ? MDB_BAD_TXN : begin(r);
+        if (r->txn) /* it failed before, and said so */
+            return false;
+        code = begin(r);
         if (code != 0) {
             registry_complain(r->registry, code, NULL, "begin to read registrations");
             return false;

@@ -193,6 +193,7 @@ open_store(struct site *s, struct err *e)
         return code;
     log_line(LOG_LEVEL_ERROR, LOG_STORE,
              "%s; it is set aside as %s.damaged: what ended writers counted is lost", e->text, STORE_NAME);
+    s->stores_damaged++;
     code = store_set_aside(s->runtime_dir, s->runtime_fd, e);
     return code < 0 ? code : store_open(&s->store, s->runtime_dir, s->runtime_fd, e);
 }
@@ -215,7 +216,7 @@ drop_bad_store(struct site *s)
 
     if (health == STORE_SOUND)
         return;
-    s->stores_lost++;
+    *(health == STORE_DAMAGED ? &s->stores_damaged : &s->stores_lost) += 1;
     log_line(LOG_LEVEL_WARNING, LOG_STORE, "store %s/%s %s: a new one takes what the agent holds",
              s->runtime_dir, STORE_NAME, health == STORE_DAMAGED ? "is damaged and set aside" : "is gone");
     store_close(s->store);
@@ -298,7 +299,7 @@ static void
 complain(int *said, int code, enum log_topic topic, const char *good, const struct err *e)
 {
     if (code == 0)
-        log_line(LOG_LEVEL_WARNING, topic, "%s", good);
+        log_line(topic == LOG_STORE ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, topic, "%s", good);
     else if (code != *said)
         log_line(LOG_LEVEL_ERROR, topic, "%s; what was counted is kept in memory; trying again", e->text);
     *said = code;

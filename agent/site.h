@@ -54,6 +54,10 @@ struct site {
     uint64_t registry_rest_ns;    /* after a failure: nothing is put before */
     uint64_t batches_failed;
     int said_batch_code;          /* the trouble with batches that was last logged */
+    struct flood refused;         /* sets of bindings of which something found no room */
+    uint64_t refused_seen;        /* of them, by the registry that is open */
+    uint64_t registries_lost;     /* times a registry went away while the agent ran */
+    uint64_t registries_damaged;  /* times one was set aside */
     struct controls *controls;    /* borrowed; NULL: all is as the MIB's defaults say, and no notifications */
     struct notice_queue *notices; /* borrowed; NULL: none are raised */
     const struct pseudonym *pseudonym; /* borrowed; NULL: there is no key */
@@ -61,7 +65,8 @@ struct site {
     int said_code;                     /* the trouble with the runtime directory that was last logged */
     int said_lock_code;                /* the trouble with the lock that was last logged */
     int said_store_code;               /* the trouble with the store that was last logged */
-    uint64_t stores_lost;              /* times a store went away or bad while the agent ran */
+    uint64_t stores_lost;              /* times a store went away while the agent ran */
+    uint64_t stores_damaged;           /* times one was set aside */
     uint64_t strangers_over;           /* beyond SITE_STRANGERS_MAX */
     unsigned n_strangers;
     struct site_stranger stranger[SITE_STRANGERS_MAX];

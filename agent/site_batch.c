@@ -2,6 +2,7 @@
 /* The batch in which the core thread puts what it reads from the rings into the registry: one over all instances and
  * lanes, so that what comes in quickly is written in few transactions, and each lane's place with it. */
 #include <errno.h>
+#include <inttypes.h>
 #include <time.h>
 
 #include "agent/lane_set.h"
@@ -12,6 +13,7 @@
 
 static void end_batch(struct site *s, bool is_kept);
 static void say(struct site *s, int code, const struct err *e);
+static void say_refused(struct site *s, uint64_t now_ns);
 
 uint64_t
 site_unix_ns(uint64_t now_ns)
@@ -80,6 +82,7 @@ site_commit(struct site *s, uint64_t now_ns)
     }
     end_batch(s, code == 0);
     say(s, code, &e);
+    say_refused(s, now_ns);
     return code;
 }
 
@@ -110,4 +113,27 @@ say(struct site *s, int code, const struct err *e)
         log_line(LOG_LEVEL_ERROR, LOG_STORE, "%s; registrations wait in the event rings, trying again%s",
                  e->text, code == -ENOSPC ? "; make room in the runtime directory" : "");
     s->said_batch_code = code;
+}
+
+/* Where there is hardly any room batches go on without what is new. Said once, and once when there is room again. */
+static void
+say_refused(struct site *s, uint64_t now_ns)
+{
+    struct registry_stats stats;
+    uint64_t news, count;
+
+    registry_stats_get(s->registry, &stats);
+    news = stats.refused_full - s->refused_seen;
+    s->refused_seen = stats.refused_full;
+    if (flood_add(&s->refused, news, now_ns))
+        log_line(
+            LOG_LEVEL_ERROR, LOG_STORE,
+            "hardly any room is left for registrations in %s/%s: new users and contacts are left out, who is "
+            "known is refreshed; make room in the runtime directory",
+            s->runtime_dir, REGISTRY_NAME);
+    else if (!stats.is_full && flood_is_over(&s->refused, now_ns, &count))
+        log_line(LOG_LEVEL_INFO, LOG_STORE,
+                 "there is room for registrations again: %" PRIu64
+                 " found none, and come back with their refreshes",
+                 count);
 }

@@ -9,6 +9,7 @@
 #include "agent/json.h"
 #include "agent/log.h"
 #include "agent/notice.h"
+#include "agent/pseudonym.h"
 #include "agent/registry.h"
 #include "agent/status.h"
 
@@ -20,6 +21,7 @@ static void write_store(const struct core *c, struct json *j);
 static void write_registry(const struct core *c, struct json *j);
 static void write_notifications(const struct core *c, struct json *j);
 static void write_controls(const struct core *c, struct json *j);
+static void write_pseudonyms(const struct core *c, struct json *j);
 static void write_instance(const struct instance *i, struct json *j, uint64_t now_ns);
 static void write_strangers(const struct core *c, struct json *j);
 
@@ -34,6 +36,7 @@ status_write(const struct core *c, struct json *j, uint64_t now_ns)
     write_registry(c, j);
     write_notifications(c, j);
     write_controls(c, j);
+    write_pseudonyms(c, j);
     json_array(j, "instances");
     for (size_t k = 0; k < c->n_instances; k++)
         write_instance(c->instance[k], j, now_ns);
@@ -133,6 +136,7 @@ write_store(const struct core *c, struct json *j)
     json_string(j, "directory", STORE_NAME);
     json_bool(j, "is_open", c->site.store != NULL);
     json_number(j, "times_lost", c->site.stores_lost);
+    json_number(j, "times_damaged", c->site.stores_damaged);
     if (c->site.store) {
         store_stats_get(c->site.store, &stats);
         json_number(j, "entries", stats.entries);
@@ -154,6 +158,8 @@ write_registry(const struct core *c, struct json *j)
     json_string(j, "directory", REGISTRY_NAME);
     json_bool(j, "is_open", c->site.registry != NULL);
     json_bool(j, "is_refused", c->said_registry_code != 0 || c->site.said_batch_code != 0);
+    json_number(j, "times_lost", c->site.registries_lost);
+    json_number(j, "times_damaged", c->site.registries_damaged);
     json_number(j, "batches_failed", c->site.batches_failed);
     if (c->site.registry) {
         registry_stats_get(c->site.registry, &stats);
@@ -167,6 +173,7 @@ write_registry(const struct core *c, struct json *j)
         json_number(j, "contacts_left_out", stats.contacts_over);
         json_number(j, "users_without_contacts_left_out", stats.strangers_over);
         json_number(j, "sets_refused_full", stats.refused_full);
+        json_bool(j, "is_full", stats.is_full);
         json_number(j, "errors", stats.errors);
         json_string(j, "last_error", stats.last_error);
     }
@@ -214,6 +221,14 @@ write_controls(const struct core *c, struct json *j)
     json_number(j, "rows_set", stats.rows_set);
     json_number(j, "rows_destroyed", stats.rows_hidden);
     json_string(j, "trouble", stats.trouble);
+    json_close(j);
+}
+
+static void
+write_pseudonyms(const struct core *c, struct json *j)
+{
+    json_object(j, "pseudonyms");
+    json_string(j, "trouble", c->pseudonym ? pseudonym_trouble(c->pseudonym) : "there is no key");
     json_close(j);
 }
 

@@ -43,6 +43,7 @@ struct store {
     unsigned n_forget;
     bool is_given_up; /* LMDB wants the environment closed */
     bool is_damaged;
+    _Atomic uint64_t octets_seen; /* of the data file; see store_env_is_cut() */
     uint64_t transactions;
     uint64_t errors;
     char last_error[256];
@@ -61,7 +62,8 @@ static int check_layout(struct store *s, MDB_txn *txn, struct err *e);
 
 /* ---- errors ----------------------------------------------------------------------------------------------------- */
 
-/* Note a failure of LMDB (or a negative errno) and put it into words. */
+/* Note the first failure of LMDB (or a negative errno) in a transaction, and put it into words. A file that needs more
+ * than the map has is no file of ours: there is one process, and one size. */
 static int
 complain(struct store *s, int code, struct err *e, const char *doing)
 {
@@ -70,13 +72,22 @@ complain(struct store *s, int code, struct err *e, const char *doing)
     if (!e)
         e = &own;
     s->errors++;
-    if (code == MDB_PANIC || code == MDB_MAP_RESIZED)
+    code = store_first_failure(code);
+    if (code == MDB_PANIC)
         s->is_given_up = true;
-    if (store_code(code) == -EBADMSG)
+    if (store_code(code) == -EBADMSG || code == MDB_MAP_RESIZED)
         s->is_damaged = true;
     code = store_explain(s->env, code, e, doing);
     snprintf(s->last_error, sizeof(s->last_error), "%.250s", e->text);
     return code;
+}
+
+/* Every transaction begins here: 0 or an LMDB code. */
+static int
+begin(struct store *s, unsigned flags, MDB_txn **txn)
+{
+    return store_env_is_cut(s->env, &s->octets_seen) ? MDB_CORRUPTED
+                                                     : mdb_txn_begin(s->env, NULL, flags, txn);
 }
 
 /* ---- opening ---------------------------------------------------------------------------------------------------- */
@@ -137,7 +148,7 @@ static int
 open_tables(struct store *s, struct err *e)
 {
     MDB_txn *txn;
-    int code = mdb_txn_begin(s->env, NULL, 0, &txn);
+    int code = begin(s, 0, &txn);
 
     if (code != 0)
         return complain(s, code, e, "begin the first transaction");
@@ -168,10 +179,14 @@ check_layout(struct store *s, MDB_txn *txn, struct err *e)
 }
 
 enum store_health
-store_health(const struct store *s, int runtime_fd)
+store_health(struct store *s, int runtime_fd)
 {
+    struct err e;
+
     if (s->is_given_up || !store_files_still(runtime_fd, STORE_NAME, &s->file))
         return STORE_GONE;
+    if (!s->is_damaged && store_env_is_cut(s->env, &s->octets_seen))
+        complain(s, MDB_CORRUPTED, &e, "find the end of its file");
     return s->is_damaged ? STORE_DAMAGED : STORE_SOUND;
 }
 
@@ -236,7 +251,7 @@ store_get(struct store *s, const char *instance, struct tally *totals, struct in
           uint64_t now_ns, struct err *e)
 {
     MDB_txn *txn;
-    int code = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn);
+    int code = begin(s, MDB_RDONLY, &txn);
 
     if (code != 0)
         return complain(s, code, e, "begin to read");
@@ -265,7 +280,7 @@ store_lane(struct store *s, const char *instance, const uint8_t identity[LANE_ID
     MDB_val key = lane_val(&k), value;
     enum store_lane stage = STORE_LANE_UNKNOWN;
     MDB_txn *txn;
-    int code = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn);
+    int code = begin(s, MDB_RDONLY, &txn);
 
     if (code == 0) {
         code = mdb_get(txn, s->lanes, &key, &value);
@@ -303,7 +318,7 @@ store_each_lane(struct store *s, const char *instance,
     struct lane_key prefix = lane_key(instance, NULL);
     MDB_cursor *cursor;
     MDB_txn *txn;
-    int code = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn);
+    int code = begin(s, MDB_RDONLY, &txn);
 
     if (code == 0) {
         code = mdb_cursor_open(txn, s->lanes, &cursor);
@@ -327,7 +342,7 @@ store_begin(struct store *s, struct store_txn **out, struct err *e)
     *out = NULL;
     if (!t)
         return err_set(e, -ENOMEM, "no memory for a transaction");
-    code = mdb_txn_begin(s->env, NULL, 0, &t->txn);
+    code = begin(s, 0, &t->txn);
     if (code != 0) {
         free(t);
         return complain(s, code, e, "begin a transaction");
@@ -426,6 +441,7 @@ store_commit(struct store_txn *t, struct err *e)
     if (code == 0) {
         s->n_forget = 0;
         s->transactions++;
+        store_env_is_cut(s->env, &s->octets_seen); /* it may have grown */
     }
     free(t);
     return code;
@@ -439,7 +455,7 @@ store_forget_later(struct store *s, const char *instance, const uint8_t identity
 }
 
 void
-store_stats_get(const struct store *s, struct store_stats *stats)
+store_stats_get(struct store *s, struct store_stats *stats)
 {
     MDB_dbi tables[] = { s->meta, s->totals, s->states, s->lanes };
     MDB_envinfo info;
@@ -450,9 +466,11 @@ store_stats_get(const struct store *s, struct store_stats *stats)
                                    .transactions = s->transactions,
                                    .errors = s->errors };
     snprintf(stats->last_error, sizeof(stats->last_error), "%s", s->last_error);
+    if (store_env_is_cut(s->env, &s->octets_seen))
+        return;
     if (mdb_env_info(s->env, &info) == 0 && mdb_env_stat(s->env, &stat) == 0)
         stats->octets = (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
-    if (mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn) != 0)
+    if (begin(s, MDB_RDONLY, &txn) != 0)
         return;
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
         if (mdb_stat(txn, tables[i], &stat) == 0)

@@ -55,9 +55,9 @@ int store_set_aside(const char *runtime_dir, int runtime_fd, struct err *e);
 enum store_health {
     STORE_SOUND,
     STORE_GONE,   /* its files are not in the runtime directory any more, or LMDB has given it up */
-    STORE_DAMAGED /* a page of it is not what it should be */
+    STORE_DAMAGED /* a page of it is not what it should be, or its file was cut */
 };
-enum store_health store_health(const struct store *s, int runtime_fd);
+enum store_health store_health(struct store *s, int runtime_fd);
 
 /* Add an instance's retained totals to `totals` (rows are made as needed) and set *state; times later than
  * `now_ns` or of another boot are 0. 0; -ENOENT: nothing is kept of it; -EBADMSG: damaged; other negative
@@ -92,6 +92,6 @@ int store_commit(struct store_txn *t, struct err *e);
 /* Remember that a retired lane's file is gone: the next transaction that commits drops its identity. */
 void store_forget_later(struct store *s, const char *instance, const uint8_t identity[LANE_IDENTITY_OCTETS]);
 
-void store_stats_get(const struct store *s, struct store_stats *stats);
+void store_stats_get(struct store *s, struct store_stats *stats);
 
 #endif

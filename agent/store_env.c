@@ -3,9 +3,10 @@
 #include "agent/store_env.h"
 
 #include <errno.h>
-#include <stdbool.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "agent/store_probe.h"
@@ -56,7 +57,7 @@ store_env_layout(MDB_env *env, MDB_txn *txn, MDB_dbi meta, uint32_t layout, cons
         code = mdb_put(txn, meta, &key, &value, 0);
     }
     if (code != 0)
-        return store_explain(env, code, e, "read its layout");
+        return store_explain(env, store_first_failure(code), e, "read its layout");
     if (value.mv_size != sizeof(found))
         return err_set(e, -EBADMSG, "damaged: a layout of %zu octets", value.mv_size);
     memcpy(&found, value.mv_data, sizeof(found));
@@ -88,6 +89,26 @@ store_code(int code)
     case MDB_BAD_TXN: return -EIO;
     default: return code > 0 ? -code : code < -30000 ? -EIO : code;
     }
+}
+
+int
+store_first_failure(int code)
+{
+    return code == MDB_BAD_TXN ? MDB_CORRUPTED : code;
+}
+
+bool
+store_env_is_cut(MDB_env *env, _Atomic uint64_t *octets)
+{
+    uint64_t seen = atomic_load(octets);
+    struct stat st;
+    int fd;
+
+    if (mdb_env_get_fd(env, &fd) != 0 || fstat(fd, &st) < 0)
+        return false;
+    while ((uint64_t)st.st_size > seen && !atomic_compare_exchange_weak(octets, &seen, (uint64_t)st.st_size))
+        ;
+    return (uint64_t)st.st_size < seen;
 }
 
 uint64_t

@@ -5,6 +5,7 @@
 #define AGENT_STORE_ENV_H
 
 #include <lmdb.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,12 +36,22 @@ int store_env_layout(MDB_env *env, MDB_txn *txn, MDB_dbi meta, uint32_t layout, 
  * -EBADMSG. */
 int store_code(int code);
 
-/* The same, with "cannot `doing`: ..." in `e`. Tells a full file system from other failures to write. `env` may be
+/* What a failure that is the first one of its transaction says. LMDB passes over a page that it cannot use while it
+ * looks for a table, and only condemns the transaction: then MDB_BAD_TXN is all that is told of damage. After another
+ * failure it says nothing: do not ask. Other codes come back as they are. */
+int store_first_failure(int code);
+
+/* The same as store_code(), with "cannot `doing`: ..." in `e`. Tells a full file system from other failures to write. `env` may be
  * NULL. */
 int store_explain(MDB_env *env, int code, struct err *e, const char *doing);
 
 /* What the file system under the environment has left for us, in octets; UINT64_MAX when that cannot be told.
  * *total, unless NULL: its size. */
 uint64_t store_env_room(MDB_env *env, uint64_t *total);
+
+/* Has the data file become shorter than *octets, which is how long it was when last seen (0 at first; it is kept up to
+ * date)? LMDB never shortens it, and what it has mapped beyond the end is a SIGBUS to read: ask before. One fstat().
+ * Any thread. */
+bool store_env_is_cut(MDB_env *env, _Atomic uint64_t *octets);
 
 #endif

@@ -18,6 +18,7 @@ static void put_instances(const struct json_value *instances, FILE *out);
 static bool put_agent_troubles(const struct json_value *answer, FILE *out);
 static bool put_reload_trouble(const struct json_value *configuration, FILE *out);
 static bool put_store_trouble(const struct json_value *store, FILE *out);
+static bool put_lost(FILE *out, const char *whose, const struct json_value *object);
 static bool put_event_troubles(const struct json_value *answer, FILE *out);
 static bool put_strangers(const struct json_value *answer, FILE *out);
 static bool put_instance_troubles(const struct json_value *instance, FILE *out);
@@ -215,13 +216,22 @@ put_store_trouble(const struct json_value *store, FILE *out)
         view_put_text(out, 4, "store: not open: counts of ended writers would be lost with the agent");
         any = true;
     }
-    any |= put_count(out, "store", store, "times_lost", "times it was damaged and begun anew");
+    any |= put_lost(out, "store", store);
     if (json_get_number(store, "errors") > 0) {
         view_put_text(out, 4, "store: %.0f errors, the last: %s", json_get_number(store, "errors"),
                       plain(text, store, "last_error"));
         any = true;
     }
     return any;
+}
+
+/* Of what the agent keeps in the runtime directory. */
+static bool
+put_lost(FILE *out, const char *whose, const struct json_value *object)
+{
+    bool any = put_count(out, whose, object, "times_damaged", "times damaged, set aside and begun anew");
+
+    return put_count(out, whose, object, "times_lost", "times gone, and begun anew") || any;
 }
 
 /* Notifications that were left out, settings that cannot be kept, registrations that are not taken. */
@@ -238,16 +248,22 @@ put_event_troubles(const struct json_value *answer, FILE *out)
         view_put_text(out, 4, "settings: %s", text);
         any = true;
     }
-    if (json_get_bool(r, "is_refused")) {
-        view_put_text(out, 4, "registrations: not taken now, they wait in the event rings: %s",
-                      plain(text, r, "last_error"));
+    if (*plain(text, json_get(answer, "pseudonyms"), "trouble")) {
+        view_put_text(out, 4, "pseudonyms: %s", text);
         any = true;
     }
+    if (json_get_bool(r, "is_refused")) {
+        plain(text, r, "last_error");
+        view_put_text(out, 4, "registrations: not taken now, they wait in the event rings%s%s",
+                      *text ? ": " : "", text);
+        any = true;
+    }
+    any |= put_lost(out, "registrations", r);
     any |= put_count(out, "registrations", r, "contacts_left_out", "contacts left out: too many of one user");
     any |= put_count(out, "registrations", r, "users_without_contacts_left_out",
                      "failed authentications of too many unknown users left out");
-    return any |
-           put_count(out, "registrations", r, "sets_refused_full", "times there was no room for a user");
+    return any | put_count(out, "registrations", r, "sets_refused_full",
+                           "times there was no room for a user: make room in the runtime directory");
 }
 
 static bool
@@ -287,6 +303,8 @@ put_instance_troubles(const struct json_value *instance, FILE *out)
         any = true;
     }
     any |= put_count(out, name, lanes, "damaged", "lanes were damaged by their writers");
+    any |= put_count(out, name, lanes, "removed_while_live",
+                     "lanes of live writers were removed: restart those processes");
     any |= put_count(out, name, lanes, "vanished", "lanes were removed before they could be read to the end");
     any |= put_count(out, name, lanes, "refused", "lanes refused: no room for more");
     any |= put_count(out, name, lanes, "waiting_to_be_retired", "lanes of ended writers wait to be retired");

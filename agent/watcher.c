@@ -10,10 +10,11 @@
 
 #include "agent/log.h"
 
-/* The last writer of a file letting go of it, by whatever death, is IN_CLOSE_WRITE. */
+/* The last writer of a file letting go of it, by whatever death, is IN_CLOSE_WRITE. Not with IN_EXCL_UNLINK: of a file
+ * that was made without a name nothing would be told. */
 #define WATCHED                                                                                             \
     (IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF | \
-     IN_ONLYDIR | IN_EXCL_UNLINK)
+     IN_ONLYDIR)
 
 static void go_blind(struct watcher *w, int code, const char *path);
 

@@ -85,7 +85,7 @@ enum {
     X(CELLS_FOLDED, "cells_folded",                                                                        \
       "responses without a cell of their own: table full, or no code from 100 to 999")                     \
     X(EVENTS_WRITTEN, "events_written", "records put in the event ring")                                   \
-    X(EVENTS_CUT, "events_cut", "event records whose text was cut to fit")                                 \
+    X(EVENTS_CUT, "events_cut", "event records cut to fit, or left out for a too long address-of-record")  \
     X(SIGCOMP, "sigcomp", "SigComp messages (RFC 3486, 5049), which cannot be read here")                  \
     X(WORDS_FOLDED, "words_folded", "option tags and methods seen in sent messages, and no room to keep")
 

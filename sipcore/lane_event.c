@@ -10,6 +10,8 @@ enum {
     BODY_MAX = LANE_RECORD_MAX - sizeof(struct lane_record)
 };
 
+#define CLOCK_TRUST_NS UINT64_C(60000000000)
+
 _Static_assert(sizeof(struct lane_event_bindings) + LANE_AOR_MAX + sizeof(struct lane_contact) +
                        LANE_CONTACT_URI_MAX + 2 * TEXT_MAX <=
                    BODY_MAX,
@@ -46,6 +48,17 @@ event_time(const struct lane_writer *w, uint64_t message_ns)
         return message_ns;
     clock_gettime(CLOCK_REALTIME_COARSE, &now); /* in the vDSO: no system call */
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Unix time of what is kept until a time of its own comes. A mirror whose clock is wrong by more than transport takes
+ * would have registrations end early, or at once: then they are of now. */
+static uint64_t
+kept_time(const struct lane_writer *w, uint64_t message_ns)
+{
+    uint64_t now_ns = event_time(w, 0),
+             off_ns = now_ns > message_ns ? now_ns - message_ns : message_ns - now_ns;
+
+    return (w->flags & LANE_COLLECTOR) && off_ns <= CLOCK_TRUST_NS ? message_ns : now_ns;
 }
 
 static void
@@ -89,6 +102,15 @@ lane_event_status(struct lane_writer *w, const struct lane_status *status, uint6
     put_body(w, LANE_EVENT_STATUS, &b, event_time(w, time_ns));
 }
 
+/* Whether a record can have it. Cut, two users would be one. */
+static bool
+is_aor(struct lane_writer *w, struct span aor)
+{
+    if (aor.length > LANE_AOR_MAX)
+        lane_count(w, LANE_EVENTS_CUT);
+    return aor.length > 0 && aor.length <= LANE_AOR_MAX;
+}
+
 void
 lane_event_auth_failed(struct lane_writer *w, unsigned code, struct span aor, uint64_t time_ns)
 {
@@ -96,11 +118,11 @@ lane_event_auth_failed(struct lane_writer *w, unsigned code, struct span aor, ui
     struct body b = { .data = data, .octets = sizeof(struct lane_event_auth_failed) };
     struct lane_event_auth_failed head = { .code = (uint16_t)code };
 
-    if (aor.length == 0)
+    if (!is_aor(w, aor))
         return;
     head.aor_octets = append_text(&b, aor, LANE_AOR_MAX);
     memcpy(data, &head, sizeof(head));
-    put_body(w, LANE_EVENT_AUTH_FAILED, &b, event_time(w, time_ns));
+    put_body(w, LANE_EVENT_AUTH_FAILED, &b, kept_time(w, time_ns));
 }
 
 /* ---- bindings --------------------------------------------------------------------------------------------------- */
@@ -140,9 +162,9 @@ lane_event_bindings(struct lane_writer *w, struct span aor,
     struct lane_binding contact;
     size_t start;
 
-    if (aor.length == 0)
+    if (!is_aor(w, aor))
         return;
-    time_ns = event_time(w, time_ns);
+    time_ns = kept_time(w, time_ns);
     head.aor_octets = append_text(&b, aor, LANE_AOR_MAX);
     start = b.octets;
     while (head.part < UINT16_MAX && next(context, &contact)) {
@@ -154,7 +176,7 @@ lane_event_bindings(struct lane_writer *w, struct span aor,
             head.part++;
             head.contacts = 0;
             b.octets = start;
-            b.was_cut = aor.length > LANE_AOR_MAX;
+            b.was_cut = false;
         }
         append_contact(&b, &contact);
         head.contacts++;

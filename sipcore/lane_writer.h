@@ -151,15 +151,17 @@ struct lane_status {
 
 /* Record a response. `time_ns` is the message's time as the caller has it, or 0. A collector's record carries it as
  * Unix time (a capture is told as of then); any other writer's carries the real-time clock, which is read here, when
- * there is something to record. The same for the other events. */
+ * there is something to record. The same for the other events; but a registration's time is not believed when it is more
+ * than a minute off the real-time clock, which it gets then. */
 void lane_event_status(struct lane_writer *w, const struct lane_status *status, uint64_t time_ns);
 
-/* Record a failed authentication. `aor`: the URI of To, as it stands there. */
+/* Record a failed authentication. `aor`: the URI of To, as it stands there. One that is empty is nobody's, one of more
+ * than LANE_AOR_MAX octets is counted in LANE_EVENTS_CUT: both are left out. The same for bindings. */
 void lane_event_auth_failed(struct lane_writer *w, unsigned code, struct span aor, uint64_t time_ns);
 
 /* Record all bindings of an address-of-record: `next` gives one after the other until it returns false; those without a
  * URI are left out. Takes as many records as need be, one behind the other. Texts beyond the bounds of struct
- * lane_contact are cut (LANE_EVENTS_CUT); a set without an address-of-record is nobody's and left out. */
+ * lane_contact are cut (LANE_EVENTS_CUT). */
 void lane_event_bindings(struct lane_writer *w, struct span aor,
                          bool (*next)(void *context, struct lane_binding *out), void *context,
                          uint64_t time_ns);

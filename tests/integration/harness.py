@@ -232,8 +232,8 @@ class Site:
             snmpd = self.start("snmpd", ["snmpd", "-f", "-Lo", "-r", "-I", "-smux,mteTrigger,mteTriggerConf", "-C", "-c",
                                          self.path("snmpd.conf"), *self.snmpd_options, "udp:127.0.0.1:%d" % port],
                                env={"MIBS": ""})
-            if wait_for("snmpd", lambda: not snmpd.is_running() or "NET-SNMP version" in snmpd.log(), 20) and \
-                    snmpd.is_running():
+            if wait_for("snmpd", lambda: not snmpd.is_running() or
+                        ("NET-SNMP version" in snmpd.log() and is_bound(port)), 20) and snmpd.is_running():
                 self.snmp_port = port
                 return snmpd
             if self.snmp_port:

@@ -92,6 +92,63 @@ Test(oper_state, is_what_the_stack_declares)
     }
 }
 
+Test(oper_state, changed_when_it_was_declared_and_not_when_that_was_noticed)
+{
+    writers(1, 990 * SECOND);
+    decide();
+    evidence.now_ns += 2 * SECOND;
+    evidence.declared = OPER_CONGESTED;
+    evidence.declared_ns = 1002 * SECOND;
+    decide();
+    cr_assert(eq(u64, s.last_change_ns, 1002 * SECOND));
+}
+
+Test(oper_state, changed_when_the_last_word_ended_and_not_when_the_one_before_was_declared)
+{
+    writers(2, 990 * SECOND);
+    evidence.declared = OPER_TESTING;
+    evidence.declared_ns = 1001 * SECOND;
+    decide();
+    writers(1, 990 * SECOND);
+    evidence.now_ns += SECOND;
+    evidence.declared = OPER_UP;
+    evidence.declared_ns = 1000 * SECOND;
+    cr_assert(eq(u32, decide(), OPER_UP));
+    cr_assert(eq(u64, s.last_change_ns, evidence.now_ns));
+}
+
+Test(oper_state, does_not_believe_in_a_declaration_in_the_future)
+{
+    writers(1, 990 * SECOND);
+    evidence.declared = OPER_TESTING;
+    evidence.declared_ns = 5000 * SECOND;
+    decide();
+    cr_assert(eq(u64, s.last_change_ns, evidence.now_ns));
+}
+
+Test(oper_state, is_up_since_the_first_writer_came_after_it_was_down)
+{
+    writers(1, 990 * SECOND);
+    decide();
+    writers(0, 0);
+    evidence.now_ns += SECOND;
+    decide();
+    evidence.now_ns += 2 * SECOND;
+    writers(1, 1003 * SECOND);
+    decide();
+    cr_assert(eq(u64, s.last_change_ns, 1003 * SECOND));
+}
+
+Test(oper_state, is_unknown_since_the_silence_was_too_long)
+{
+    evidence.collectors = 1;
+    oper_state_heard(&s, 1, 0, true, evidence.now_ns);
+    decide();
+    evidence.now_ns += 100 * SECOND;
+    cr_assert(eq(u32, decide(), OPER_UNKNOWN));
+    cr_assert(eq(u64, s.last_change_ns, 1061 * SECOND));
+}
+
 Test(oper_state, is_unknown_with_a_silent_collector)
 {
     evidence.collectors = 1;
