@@ -23,7 +23,8 @@ enum { FOLLOW_MOST = 4096 }; /* records of one lane at a time: a few millisecond
 #define POLL_MOST_NS  UINT64_C(50000000)
 #define POLL_LANES    64
 
-static void find_kept(const struct site *site, struct lane *l, const struct ring_cursor *newest);
+static void find_kept(const struct site *site, struct lane *l, uint32_t registry_id,
+                      const struct ring_cursor *newest);
 static void go_back(struct lane *l);
 static void take(struct instance *i, struct site *site, struct lane *l, const struct ring_event *event,
                  uint64_t now_ns);
@@ -41,7 +42,7 @@ instance_follow_begin(struct instance *i, struct site *site, struct lane *l, str
     int code;
 
     if (l->stage != LANE_LIVE) {
-        l->has_kept = i->registry_id != 0; /* perhaps: forgetting what is not there does no harm */
+        l->kept_id = i->registry_id; /* perhaps: forgetting what is not there does no harm */
         return 0;
     }
     code = ring_cursor_init(&newest, &l->reader, false, e);
@@ -61,21 +62,21 @@ instance_follow_begin(struct instance *i, struct site *site, struct lane *l, str
         l->place = newest;
     l->kept = l->place;
     if (i->registry_id != 0)
-        find_kept(site, l, &newest);
+        find_kept(site, l, i->registry_id, &newest);
     l->place = l->kept;
     return 0;
 }
 
 /* The place that the registry has is the better one, if it is one of this ring: what is before is in it already. */
 static void
-find_kept(const struct site *site, struct lane *l, const struct ring_cursor *newest)
+find_kept(const struct site *site, struct lane *l, uint32_t registry_id, const struct ring_cursor *newest)
 {
     struct ring_cursor kept, place;
     struct err e;
 
-    if (!registry_get_place(site->registry, l->reader.header.identity, &kept))
+    if (!registry_get_place(site->registry, registry_id, l->reader.header.identity, &kept))
         return;
-    l->has_kept = true;
+    l->kept_id = registry_id;
     if (kept.position <= newest->position &&
         ring_cursor_resume(&place, &l->reader, kept.position, kept.next_sequence, &e) == 1)
         l->kept = place;
@@ -128,7 +129,7 @@ instance_follow_registry(struct instance *i, struct site *site, uint64_t now_ns)
         /* A registry that knows nothing of the lane gets what the ring still has all of. */
         if (ring_cursor_init(&l->kept, &l->reader, true, &e) < 0 || l->kept.position > newest.position)
             l->kept = newest;
-        find_kept(site, l, &newest);
+        find_kept(site, l, i->registry_id, &newest);
         l->is_behind = l->kept.position < l->place.position;
     }
 }
@@ -197,7 +198,7 @@ instance_follow_lane(struct instance *i, struct site *site, struct lane *l, uint
         return true;
     }
     if (i->registry_id != 0 && !l->is_behind && site->batch)
-        site_put_place(site, l, instance_safe_place(l));
+        site_put_place(site, l, i->registry_id, instance_safe_place(l));
     if (code == 0 && l->is_resyncing && l->stage == LANE_LIVE) {
         l->is_resyncing = false;
         instance_refresh_lane(i, l, now_ns);
@@ -215,7 +216,7 @@ instance_keep_places(struct instance *i, struct site *site, uint64_t now_ns)
 
         if (l->stage == LANE_LIVE && !l->is_behind && !l->is_in_batch &&
             l->kept.position != instance_safe_place(l)->position && site_batch(site, now_ns))
-            site_put_place(site, l, instance_safe_place(l));
+            site_put_place(site, l, i->registry_id, instance_safe_place(l));
     }
 }
 

@@ -218,10 +218,10 @@ forget_places(struct instance *i, struct site *site, uint64_t now_ns)
     for (uint32_t k = 0; k < i->lanes.count; k++) {
         struct lane *l = i->lanes.lane[k];
 
-        if (l->stage != LANE_RETIRED || !l->has_kept || !site_batch(site, now_ns))
+        if (l->stage != LANE_RETIRED || l->kept_id == 0 || !site_batch(site, now_ns))
             continue;
-        registry_forget_place(site->batch, l->reader.header.identity);
-        l->has_kept = false;
+        registry_forget_place(site->batch, l->kept_id, l->reader.header.identity);
+        l->kept_id = 0;
     }
     site_commit(site, now_ns);
 }

@@ -26,21 +26,22 @@ struct lane {
     dev_t device;
     ino_t inode;
     enum lane_stage stage;
-    bool is_registered; /* the store knows its identity */
-    bool was_known;     /* ... and did so when the agent started */
-    bool is_removed;    /* its file was removed while the writer lived, and that was said */
-    uint64_t messages;  /* received and sent, as of the last refresh */
+    bool is_registered;      /* the store knows its identity */
+    bool was_known;          /* ... and did so when the agent started */
+    bool is_removed;         /* its file was removed while the writer lived, and that was said */
+    uint64_t messages;       /* received and sent, as of the last refresh */
     uint64_t heard_messages; /* ... when the state was last decided by them */
-    uint64_t look_ns;   /* when it wants to be looked at again before the next tick; 0: it does not */
-    uint32_t delay_ms;  /* between attempts to remove the file */
-    char reason[200];   /* LANE_DAMAGED: what was wrong */
+    uint64_t look_ns;        /* when it wants to be looked at again before the next tick; 0: it does not */
+    uint32_t delay_ms;       /* between attempts to remove the file */
+    char reason[200];        /* LANE_DAMAGED: what was wrong */
 
     /* Its event ring, as instance_follow.c goes through it. */
     struct ring_cursor place; /* read up to */
     struct ring_cursor put;   /* the place that is in the registry's batch */
     struct ring_cursor
-        kept;          /* the place that is in the registry, or from which on registrations are wanted */
-    bool has_kept;     /* the registry has its place: to be forgotten in the end */
+        kept; /* the place that is in the registry, or from which on registrations are wanted */
+    uint32_t
+        kept_id; /* registrar under which the registry has its place, to be forgotten in the end; 0: none */
     bool is_behind;    /* registrations behind `kept` are still to be put */
     bool has_more;     /* the ring was not read to its end the last time */
     bool is_gone;      /* its writer died, and the ring is not read to its end yet */

@@ -137,6 +137,7 @@ open_it(struct registry *r, const char *runtime_dir, int runtime_fd, size_t map_
     for (unsigned attempt = 0; attempt < 2; attempt++) {
         int code = store_env_open(&r->env, &r->file, runtime_dir, runtime_fd, &options, e);
 
+        atomic_store(&r->octets_seen, 0); /* of another file */
         if (code == 0)
             code = open_tables(r, &is_of_this_boot, e);
         if (code < 0 || is_of_this_boot)

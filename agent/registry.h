@@ -7,7 +7,7 @@
  *   names      (hash of registrar and address-of-record)  -> user index
  *   contacts   (registrar, user index, contact index)     -> URI, display name, expiry ...
  *   deadlines  (time, registrar, user, contact)           -> nothing: what ends next stands first
- *   places     (lane identity)                            -> position in its ring
+ *   places     (registrar, lane identity)                 -> position in its ring
  *
  * A user is there while a contact is, and REGISTRY_FAILURE_S after a failed authentication. Indexes of users grow by
  * one for ever (per registrar, from 1), those of contacts for ever within their user, and begin again after
@@ -104,11 +104,12 @@ void registry_put_failure(struct registry_batch *b, uint32_t id, struct span aor
 
 /* Where a lane's ring was read up to; false when that is not known. A lane that is gone: forget. get tells what was
  * committed. */
-void registry_put_place(struct registry_batch *b, const uint8_t identity[LANE_IDENTITY_OCTETS],
+void registry_put_place(struct registry_batch *b, uint32_t id, const uint8_t identity[LANE_IDENTITY_OCTETS],
                         const struct ring_cursor *place);
-bool registry_get_place(struct registry *r, const uint8_t identity[LANE_IDENTITY_OCTETS],
+bool registry_get_place(struct registry *r, uint32_t id, const uint8_t identity[LANE_IDENTITY_OCTETS],
                         struct ring_cursor *place);
-void registry_forget_place(struct registry_batch *b, const uint8_t identity[LANE_IDENTITY_OCTETS]);
+void registry_forget_place(struct registry_batch *b, uint32_t id,
+                           const uint8_t identity[LANE_IDENTITY_OCTETS]);
 
 /* Remove what is over, at most `max` of it, and fewer where there is hardly any room left. Returns how many; whether
  * more is due, registry_next_ns() tells after the commit. */

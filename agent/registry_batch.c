@@ -471,11 +471,26 @@ struct place_value {
     uint64_t position, next_sequence;
 };
 
+/* A lane's identity is a writer's word: it counts within its own instance only. */
+struct place_key {
+    uint8_t octets[4 + LANE_IDENTITY_OCTETS];
+};
+
+static struct place_key
+place_key(uint32_t id, const uint8_t identity[LANE_IDENTITY_OCTETS])
+{
+    struct place_key key = { { (uint8_t)(id >> 24), (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id } };
+
+    memcpy(key.octets + 4, identity, LANE_IDENTITY_OCTETS);
+    return key;
+}
+
 void
-registry_put_place(struct registry_batch *b, const uint8_t identity[LANE_IDENTITY_OCTETS],
+registry_put_place(struct registry_batch *b, uint32_t id, const uint8_t identity[LANE_IDENTITY_OCTETS],
                    const struct ring_cursor *place)
 {
     struct place_value value = { .position = place->position, .next_sequence = place->next_sequence };
+    struct place_key key = place_key(id, identity);
     MDB_stat stat;
 
     if (b->code != 0)
@@ -486,15 +501,16 @@ registry_put_place(struct registry_batch *b, const uint8_t identity[LANE_IDENTIT
         if (code != 0)
             batch_fail(b, code, "forget places in rings");
     }
-    batch_put(b, b->registry->places, span_of(identity, LANE_IDENTITY_OCTETS),
+    batch_put(b, b->registry->places, span_of(key.octets, sizeof(key.octets)),
               span_of(&value, sizeof(value)));
 }
 
 bool
-registry_get_place(struct registry *r, const uint8_t identity[LANE_IDENTITY_OCTETS],
+registry_get_place(struct registry *r, uint32_t id, const uint8_t identity[LANE_IDENTITY_OCTETS],
                    struct ring_cursor *place)
 {
-    MDB_val key = { .mv_size = LANE_IDENTITY_OCTETS, .mv_data = (void *)identity }, value;
+    struct place_key of = place_key(id, identity);
+    MDB_val key = { .mv_size = sizeof(of.octets), .mv_data = of.octets }, value;
     struct place_value read = { 0 };
     MDB_txn *txn;
     int code = registry_txn_begin(r, MDB_RDONLY, &txn);
@@ -514,9 +530,10 @@ registry_get_place(struct registry *r, const uint8_t identity[LANE_IDENTITY_OCTE
 }
 
 void
-registry_forget_place(struct registry_batch *b, const uint8_t identity[LANE_IDENTITY_OCTETS])
+registry_forget_place(struct registry_batch *b, uint32_t id, const uint8_t identity[LANE_IDENTITY_OCTETS])
 {
-    MDB_val key = { .mv_size = LANE_IDENTITY_OCTETS, .mv_data = (void *)identity };
+    struct place_key of = place_key(id, identity);
+    MDB_val key = { .mv_size = sizeof(of.octets), .mv_data = of.octets };
     int code;
 
     if (b->code != 0)

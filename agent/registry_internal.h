@@ -73,8 +73,8 @@ int registry_open_sized(struct registry **out, const char *runtime_dir, int runt
 /* Begin a transaction, but not on a file that was cut. 0 or an LMDB code. Any thread. */
 int registry_txn_begin(struct registry *r, unsigned flags, MDB_txn **txn);
 
-/* Note the first failure of LMDB in a transaction (or a negative errno), and put it into words. Returns it as a negative
- * errno. Any thread. */
+/* Note the first failure of LMDB in a transaction (or a negative errno), and put it into words. Returns it as a
+ * negative errno. Any thread. */
 int registry_complain(struct registry *r, int code, struct err *e, const char *doing);
 
 /* A row of a table that is not what it should be. Returns -EBADMSG. Any thread. */

@@ -19,7 +19,7 @@ enum { LOCK_ATTEMPTS = 20, LOCK_PAUSE_MS = 25 };
 static int open_directory(struct site *s, struct err *e);
 static void close_directory(struct site *s);
 static int lock_directory(struct site *s, int fd, struct err *e);
-static int open_store(struct site *s, struct err *e);
+static int open_store(struct site *s, bool is_first, struct err *e);
 static void complain(int *said, int code, enum log_topic topic, const char *good, const struct err *e);
 
 int
@@ -40,7 +40,7 @@ site_open(struct site *s, const char *runtime_dir, struct err *e)
         code = open_directory(s, e);
     }
     if (code == 0)
-        code = open_store(s, e);
+        code = open_store(s, true, e);
     if (code < 0)
         site_close(s);
     return code;
@@ -184,15 +184,16 @@ lock_directory(struct site *s, int runtime_fd, struct err *e)
 
 /* ---- the store -------------------------------------------------------------------------------------------------- */
 
+/* What ended writers counted is in memory, too, once it was read. */
 static int
-open_store(struct site *s, struct err *e)
+open_store(struct site *s, bool is_first, struct err *e)
 {
     int code = store_open(&s->store, s->runtime_dir, s->runtime_fd, e);
 
     if (code != -EBADMSG)
         return code;
-    log_line(LOG_LEVEL_ERROR, LOG_STORE,
-             "%s; it is set aside as %s.damaged: what ended writers counted is lost", e->text, STORE_NAME);
+    log_line(LOG_LEVEL_ERROR, LOG_STORE, "%s; it is set aside as %s.damaged: %s", e->text, STORE_NAME,
+             is_first ? "what ended writers counted is lost" : "a new one gets all that is held");
     s->stores_damaged++;
     code = store_set_aside(s->runtime_dir, s->runtime_fd, e);
     return code < 0 ? code : store_open(&s->store, s->runtime_dir, s->runtime_fd, e);
@@ -288,7 +289,7 @@ site_check(struct site *s)
     drop_bad_store(s);
     if (s->store)
         return changes;
-    code = open_store(s, &e);
+    code = open_store(s, false, &e);
     complain(&s->said_store_code, code, LOG_STORE, "the store is open again", &e);
     changes.store = code == 0;
     return changes;

@@ -100,7 +100,7 @@ struct registry_batch *site_batch(struct site *s, uint64_t now_ns);
 bool site_takes_registrations(const struct site *s, uint64_t now_ns);
 
 /* Put the place of a lane into the batch that is begun: how far it was read comes true together with what was read. */
-void site_put_place(struct site *s, struct lane *l, const struct ring_cursor *place);
+void site_put_place(struct site *s, struct lane *l, uint32_t registry_id, const struct ring_cursor *place);
 
 /* End the batch, if one is begun. 0: lanes whose places were in it have them kept; or a negative errno: their
  * registrations are to be read again. */

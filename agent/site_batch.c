@@ -53,11 +53,11 @@ site_batch(struct site *s, uint64_t now_ns)
 }
 
 void
-site_put_place(struct site *s, struct lane *l, const struct ring_cursor *place)
+site_put_place(struct site *s, struct lane *l, uint32_t registry_id, const struct ring_cursor *place)
 {
-    registry_put_place(s->batch, l->reader.header.identity, place);
+    registry_put_place(s->batch, registry_id, l->reader.header.identity, place);
     l->put = *place;
-    l->has_kept = true;
+    l->kept_id = registry_id;
     if (l->is_in_batch)
         return;
     l->is_in_batch = true;

@@ -41,8 +41,8 @@ int store_code(int code);
  * failure it says nothing: do not ask. Other codes come back as they are. */
 int store_first_failure(int code);
 
-/* The same as store_code(), with "cannot `doing`: ..." in `e`. Tells a full file system from other failures to write. `env` may be
- * NULL. */
+/* The same as store_code(), with "cannot `doing`: ..." in `e`. Tells a full file system from other failures to write.
+ * `env` may be NULL. */
 int store_explain(MDB_env *env, int code, struct err *e, const char *doing);
 
 /* What the file system under the environment has left for us, in octets; UINT64_MAX when that cannot be told.

@@ -151,8 +151,8 @@ struct lane_status {
 
 /* Record a response. `time_ns` is the message's time as the caller has it, or 0. A collector's record carries it as
  * Unix time (a capture is told as of then); any other writer's carries the real-time clock, which is read here, when
- * there is something to record. The same for the other events; but a registration's time is not believed when it is more
- * than a minute off the real-time clock, which it gets then. */
+ * there is something to record. The same for the other events; but a registration's time is not believed
+ * when it is more than a minute off the real-time clock, which it gets then. */
 void lane_event_status(struct lane_writer *w, const struct lane_status *status, uint64_t time_ns);
 
 /* Record a failed authentication. `aor`: the URI of To, as it stands there. One that is empty is nobody's, one of more

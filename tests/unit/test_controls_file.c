@@ -506,6 +506,32 @@ Test(controls_file, goes_back_with_a_set_that_is_taken_back)
     cr_assert(eq(str, (char *)file_text(), "sipmib settings 1\nnotify edge statusChanged\nend 1\n"));
 }
 
+/* Where the new file would be made. */
+static void
+block_writing(char block[PATH_MAX + 64])
+{
+    snprintf(block, PATH_MAX + 64, "%s/" CONTROLS_FILE ".new", f.dir);
+    cr_assert(eq(int, mkdir(block, 0700), 0));
+}
+
+Test(controls_file, is_written_again_after_a_set_could_not_be_taken_back_in_it)
+{
+    struct mib_change change = controls_fixture_notify(7, 0);
+    struct controls_undo *undo;
+    char block[PATH_MAX + 64];
+
+    cr_assert(eq(int, notify(7, SNAP_NOTIFY_STATUS_CHANGED), 0));
+    cr_assert(eq(int, controls_apply(f.controls, &change, 1, FIXTURE_NOW, &undo, NULL), 0));
+    block_writing(block);
+    cr_assert(lt(int, controls_undo(f.controls, undo, NULL), 0));
+    cr_assert(lt(int, notify(7, SNAP_NOTIFY_WARM_START), 0), "one that fails changes nothing about that");
+    cr_assert(eq(int, rmdir(block), 0));
+    cr_assert(eq(str, (char *)file_text(), "sipmib settings 1\nnotify edge none\nend 1\n"), "it is behind");
+    cr_assert(eq(int, notify(7, SNAP_NOTIFY_STATUS_CHANGED), 0), "what is in force already");
+    controls_fixture_restart(&f);
+    cr_assert(eq(uint, controls_fixture_notified(&f, "edge"), SNAP_NOTIFY_STATUS_CHANGED));
+}
+
 Test(controls_file, is_said_at_the_start_when_it_cannot_be_written)
 {
     if (geteuid() == 0) {

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -301,6 +302,37 @@ Test(core, loses_nothing_when_the_runtime_directory_is_wiped)
     core_stop(core);
     cr_assert(eq(int, start(&core, &e), 0), "%s", e.text);
     cr_assert(comes_true(has_counted, 10));
+}
+
+Test(core, loses_nothing_when_its_store_is_damaged)
+{
+    static const char zeros[1 << 16];
+    char path[PATH_MAX + 64];
+    struct lane_writer w;
+    struct err e = { "" };
+    int fd;
+
+    open_writer(&w, "edge");
+    count(&w, 5);
+    cr_assert(comes_true(has_counted, 5));
+    lane_writer_close(&w);
+    cr_assert(comes_true(has_status, 3));
+    snprintf(path, sizeof(path), "%s/retained.mdb/data.mdb", runtime);
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    cr_assert(eq(int, (int)pwrite(fd, zeros, sizeof(zeros), 8192), (int)sizeof(zeros)));
+    close(fd);
+    open_writer(&w, "edge");
+    count(&w, 2);
+    cr_assert(comes_true(has_counted, 7));
+    snprintf(path, sizeof(path), "%s/retained.mdb.damaged", runtime);
+    for (unsigned waited = 0; waited < PATIENCE_MS && access(path, F_OK) != 0; waited += 50)
+        poll(NULL, 0, 50);
+    cr_assert(eq(int, access(path, F_OK), 0));
+    lane_writer_close(&w);
+    cr_assert(comes_true(has_status, 3));
+    core_stop(core);
+    cr_assert(eq(int, start(&core, &e), 0), "%s", e.text);
+    cr_assert(comes_true(has_counted, 7));
 }
 
 Test(core, goes_on_where_it_was_when_it_is_restarted_after_a_wipe)

@@ -174,6 +174,26 @@ Test(follow, the_state_is_what_the_lane_says_where_its_events_were_lost)
     lane_writer_close(&w);
 }
 
+Test(follow, an_instance_of_which_a_collector_hears_is_up_though_each_message_is_notified)
+{
+    unsigned passed_s, stale_after_s = edge->config->stale_after_s;
+    struct lane_writer w;
+
+    fixture_writer(&f, &w, "edge", LANE_COLLECTOR);
+    fixture_tick(&f);
+    follow_drop_notices();
+    for (passed_s = 0; passed_s < 2 * stale_after_s; passed_s += 10) {
+        lane_count(&w, LANE_IN_RESPONSES);
+        follow_status(&w, 486);
+        follow_poll_rings();
+        f.now_ns += 9 * FIXTURE_SECOND;
+        fixture_tick(&f);
+        cr_assert(eq(u32, edge->state.oper_status, OPER_UP), "after %u s", passed_s);
+    }
+    cr_assert(eq(u64, edge->notifier.raised, 1 + passed_s / 10), "the start, and each message");
+    lane_writer_close(&w);
+}
+
 /* ---- how often -------------------------------------------------------------------------------------------------- */
 
 Test(follow, looks_again_soon_after_it_found_something_and_seldom_when_quiet)

@@ -3,10 +3,12 @@
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/registry_internal.h"
 #include "tests/unit/follow_fixture.h"
 
 TestSuite(follow_registrations, .init = follow_open, .fini = follow_close);
@@ -167,7 +169,7 @@ Test(follow_registrations, an_ended_writer_is_read_to_its_end_before_its_lane_go
     follow_bind(&w, "sip:carol@example.com", 1);
     follow_poll_rings();
     memcpy(identity, edge->lanes.lane[0]->reader.header.identity, sizeof(identity));
-    cr_assert(registry_get_place(f.site.registry, identity, &place));
+    cr_assert(registry_get_place(f.site.registry, edge->registry_id, identity, &place));
     follow_bind(&w, "sip:alice@example.com", 1);
     follow_fail(&w, "sip:bob@example.com");
     lane_writer_close(&w);
@@ -175,7 +177,7 @@ Test(follow_registrations, an_ended_writer_is_read_to_its_end_before_its_lane_go
     cr_assert(eq(u32, edge->lanes.count, 0));
     cr_assert(eq(u32, follow_users(), 2));
     cr_assert(eq(u64, follow_failures_of("bob@example.com"), 1));
-    cr_assert(not(registry_get_place(f.site.registry, identity, &place)));
+    cr_assert(not(registry_get_place(f.site.registry, edge->registry_id, identity, &place)));
 }
 
 /* Nobody takes registrations for a while. */
@@ -234,6 +236,38 @@ Test(follow_registrations, an_ended_writer_waits_for_the_registry)
     cr_assert(eq(u32, follow_users(), 1));
 }
 
+Test(follow_registrations, an_ended_writer_that_waited_is_read_to_its_end_in_as_many_looks_as_it_takes)
+{
+    enum { USERS = 9000, MOST_AT_A_LOOK = 4096 };
+    struct lane_writer_options options = {
+        .dir = f.runtime, .instance = "edge", .software = "fixture/1", .ring_octets = 4 << 20
+    };
+    struct registry *r;
+    struct lane_writer w;
+    struct err e;
+
+    cr_assert(eq(int, lane_writer_open(&w, &options, &e), 0), "%s", e.text);
+    fixture_tick(&f);
+    r = take_registry_away();
+    for (unsigned k = 0; k < USERS; k++) {
+        char aor[64];
+
+        snprintf(aor, sizeof(aor), "sip:user-%u@example.com", k);
+        follow_bind(&w, aor, 1);
+    }
+    for (unsigned k = 0; k <= USERS / MOST_AT_A_LOOK; k++)
+        follow_poll_rings();
+    lane_writer_close(&w);
+    fixture_tick(&f);
+    cr_assert(eq(u32, edge->lanes.count, 1));
+    f.site.registry = r;
+    for (unsigned k = 0; k < 6; k++)
+        fixture_tick(&f);
+    cr_assert(eq(u32, follow_users(), USERS));
+    cr_assert(eq(u32, edge->lanes.count, 0));
+    cr_assert(eq(u64, edge->events_lost.total, 0));
+}
+
 Test(follow_registrations, an_ended_writer_does_not_wait_for_ever)
 {
     struct registry *r;
@@ -271,6 +305,85 @@ Test(follow_registrations, a_new_registry_gets_what_the_rings_still_have)
     cr_assert(eq(u32, follow_users(), 1));
     cr_assert(eq(uint, follow_waiting(), 0));
     lane_writer_close(&w);
+}
+
+/* The agent ends in order, as the core does it, and another one starts. */
+static void
+end_and_start(void)
+{
+    instance_leave(edge, &f.site, f.now_ns);
+    instance_follow(edge, &f.site, f.now_ns);
+    instance_keep_places(edge, &f.site, f.now_ns);
+    site_commit(&f.site, f.now_ns);
+    follow_restart(follow_registrar);
+}
+
+Test(follow_registrations, the_last_ones_of_a_removed_lane_are_kept_at_the_end)
+{
+    struct lane_writer w;
+
+    fixture_writer(&f, &w, "edge", 0);
+    fixture_tick(&f);
+    follow_bind(&w, "sip:alice@example.com", 1);
+    follow_poll_rings();
+    cr_assert(eq(int, unlinkat(edge->dir_fd, edge->lanes.lane[0]->name, 0), 0));
+    follow_bind(&w, "sip:bob@example.com", 1);
+    end_and_start();
+    cr_assert(eq(u32, edge->lanes.count, 0));
+    cr_assert(eq(u32, follow_users(), 2));
+    lane_writer_close(&w);
+}
+
+/* Registers another user, without a ring between. */
+static void
+put_user(unsigned number)
+{
+    struct lane_binding contact = { .uri = span_string("sip:somebody@192.0.2.1:5060"), .expires_s = 60 };
+    struct registry_batch *batch = site_batch(&f.site, f.now_ns);
+    char aor[64];
+
+    cr_assert(batch != NULL);
+    snprintf(aor, sizeof(aor), "sip:user%u@example.com", number);
+    registry_put_bindings(batch, edge->registry_id, span_string(aor), &contact, 1, 60,
+                          site_unix_ns(f.now_ns));
+    cr_assert(eq(int, site_commit(&f.site, f.now_ns), 0));
+}
+
+static void
+expire_all(void)
+{
+    struct registry_batch *batch;
+
+    do {
+        batch = site_batch(&f.site, f.now_ns);
+        cr_assert(batch != NULL);
+        registry_expire(batch, 50);
+        cr_assert(eq(int, site_commit(&f.site, f.now_ns), 0));
+    } while (registry_next_ns(f.site.registry) <= f.now_ns);
+}
+
+Test(follow_registrations, want_of_room_is_said_once_until_there_is_room_again)
+{
+    struct registry *r = take_registry_away();
+    struct err e;
+    unsigned n = 0;
+
+    registry_release(r);
+    cr_assert(eq(int, registry_set_aside(f.runtime, f.site.runtime_fd, &e), 0));
+    cr_assert(eq(int, registry_open_sized(&f.site.registry, f.runtime, f.site.runtime_fd, 2 << 20, &e), 0));
+    f.site.registry_generation++;
+    fixture_tick(&f);
+    while (n < 100000 && !f.site.refused.is_on)
+        put_user(n++);
+    cr_assert(gt(uint, n, 100));
+    f.now_ns += 2 * FLOOD_QUIET_NS;
+    put_user(0);
+    cr_assert(f.site.refused.is_on, "a refresh makes no room");
+    cr_assert(eq(u64, f.site.refused.total, 1));
+    f.now_ns += 60 * FIXTURE_SECOND;
+    expire_all();
+    cr_assert(not(f.site.refused.is_on));
+    cr_assert(eq(u64, f.site.refused.total, 1));
 }
 
 Test(follow_registrations, a_damaged_ring_is_followed_no_more)

@@ -31,7 +31,7 @@ put_two_without_commit(struct registry_batch *b)
 
     registry_put_bindings(b, reg_id, span_string("sip:alice@h"), &binding, 1, 0, reg_clock.unix_ns);
     registry_put_bindings(b, reg_id, span_string("sip:bob@h"), &binding, 1, 0, reg_clock.unix_ns);
-    registry_put_place(b, one, &place);
+    registry_put_place(b, reg_id, one, &place);
 }
 
 Test(registry_files, loses_nothing_but_the_open_batch_when_killed)
@@ -53,7 +53,7 @@ Test(registry_files, loses_nothing_but_the_open_batch_when_killed)
     reg_reopen();
     cr_assert_str_eq(reg_contacts(), "1.1:sip:a@9");
     cr_assert(eq(u32, registry_users(reg, reg_id), 1));
-    cr_assert(not(registry_get_place(reg, one, &read)));
+    cr_assert(not(registry_get_place(reg, reg_id, one, &read)));
 }
 
 Test(registry_files, keeps_nothing_of_a_batch_that_failed)
@@ -65,14 +65,15 @@ Test(registry_files, keeps_nothing_of_a_batch_that_failed)
     cr_assert(eq(int, registry_begin(reg, &reg_clock, &b, &reg_err), 0));
     put_two_without_commit(b);
     batch_fail(b, ENOSPC, "try");
+    batch_fail(b, MDB_BAD_TXN, "try again");
     put_two_without_commit(b);
     cr_assert(eq(int, registry_commit(b, &reg_err), -ENOSPC));
     cr_assert(strstr(reg_err.text, "full") != NULL, "%s", reg_err.text);
     cr_assert_str_eq(reg_contacts(), "1.1:sip:a@9");
     cr_assert(eq(u32, registry_users(reg, reg_id), 1));
-    cr_assert(eq(u64, reg_stats().refused_full, 4));
+    cr_assert(eq(u64, reg_stats().refused_full, 0), "it is read again");
     cr_assert(eq(u64, reg_stats().errors, 1));
-    cr_assert(not(registry_get_place(reg, one, &read)));
+    cr_assert(not(registry_get_place(reg, reg_id, one, &read)));
     cr_assert(registry_is_sound(reg, reg_dir_fd));
     reg_put("sip:bob@h", "sip:b@1;60");
     cr_assert_str_eq(reg_users(), "1:alice@h(0) 2:bob@h(0)", "the numbers of what failed are free");
@@ -85,19 +86,20 @@ Test(registry_files, remembers_places_with_what_was_read_up_to_there)
 
     cr_assert(eq(int, registry_begin(reg, &reg_clock, &b, &reg_err), 0));
     put_two_without_commit(b);
-    registry_forget_place(b, two);
-    cr_assert(not(registry_get_place(reg, one, &read)));
+    registry_forget_place(b, reg_id, two);
+    cr_assert(not(registry_get_place(reg, reg_id, one, &read)));
     cr_assert(eq(int, registry_commit(b, &reg_err), 0));
     reg_reopen();
-    cr_assert(registry_get_place(reg, one, &read));
+    cr_assert(registry_get_place(reg, reg_id, one, &read));
     cr_assert(eq(u64, read.position, 4096));
     cr_assert(eq(u64, read.next_sequence, 77));
     cr_assert(eq(u64, read.lost, 0));
-    cr_assert(not(registry_get_place(reg, two, &read)));
+    cr_assert(not(registry_get_place(reg, reg_id, two, &read)));
+    cr_assert(not(registry_get_place(reg, reg_id + 1, one, &read)), "of another instance");
     cr_assert(eq(int, registry_begin(reg, &reg_clock, &b, &reg_err), 0));
-    registry_forget_place(b, one);
+    registry_forget_place(b, reg_id, one);
     cr_assert(eq(int, registry_commit(b, &reg_err), 0));
-    cr_assert(not(registry_get_place(reg, one, &read)));
+    cr_assert(not(registry_get_place(reg, reg_id, one, &read)));
 }
 
 /* ---- damage ----------------------------------------------------------------------------------------------------- */
@@ -206,6 +208,76 @@ Test(registry_files, fails_a_batch_that_comes_upon_damage)
     cr_assert(eq(int, registry_commit(b, &reg_err), 0));
     cr_assert(eq(int, reg_put("sip:alice@h", "sip:a@9;60"), -EBADMSG));
     cr_assert(not(registry_is_sound(reg, reg_dir_fd)));
+}
+
+/* Everything but LMDB's first two pages. */
+static void
+zero_all_pages(void)
+{
+    static const char zeros[4096];
+    struct stat st;
+    int fd = open_data();
+
+    cr_assert(eq(int, fstat(fd, &st), 0));
+    for (off_t at = 8192; at < st.st_size; at += (off_t)sizeof(zeros))
+        cr_assert(eq(int, (int)pwrite(fd, zeros, sizeof(zeros), at), (int)sizeof(zeros)));
+    close(fd);
+}
+
+Test(registry_files, a_batch_notices_that_pages_were_overwritten)
+{
+    fill(50);
+    zero_all_pages();
+    cr_assert(eq(int, reg_put("sip:late@h", "sip:a@9;60"), -EBADMSG), "%s", reg_err.text);
+    cr_assert(registry_is_damaged(reg));
+}
+
+Test(registry_files, a_reader_notices_that_pages_were_overwritten)
+{
+    fill(50);
+    zero_all_pages();
+    cr_assert_str_eq(reg_contacts(), "");
+    cr_assert(registry_is_damaged(reg));
+}
+
+static void
+cut_file(void)
+{
+    int fd = open_data();
+
+    cr_assert(eq(int, ftruncate(fd, 8192), 0));
+    close(fd);
+}
+
+Test(registry_files, is_not_sound_once_its_file_was_cut)
+{
+    fill(50);
+    cut_file();
+    cr_assert(not(registry_is_sound(reg, reg_dir_fd)));
+    cr_assert(registry_is_damaged(reg));
+}
+
+Test(registry_files, neither_batches_nor_readers_touch_a_file_that_was_cut)
+{
+    struct ring_cursor read;
+
+    fill(50);
+    cut_file();
+    cr_assert(eq(u64, reg_stats().octets, 0));
+    cr_assert(eq(int, reg_put("sip:late@h", "sip:a@9;60"), -EBADMSG), "%s", reg_err.text);
+    cr_assert_str_eq(reg_users(), "");
+    cr_assert(not(registry_get_place(reg, reg_id, one, &read)));
+}
+
+Test(registry_files, a_batch_fails_whose_file_is_cut_before_its_end)
+{
+    struct registry_batch *b;
+
+    fill(1);
+    cr_assert(eq(int, registry_begin(reg, &reg_clock, &b, &reg_err), 0));
+    put_two_without_commit(b);
+    cut_file();
+    cr_assert(eq(int, registry_commit(b, &reg_err), -EBADMSG));
 }
 
 Test(registry_files, notices_that_its_file_is_gone)

@@ -328,6 +328,59 @@ Test(store, notices_that_its_file_is_gone)
     cr_assert(eq(int, (int)store_health(store, dir_fd), STORE_GONE));
 }
 
+/* Everything but LMDB's first two pages. */
+static void
+zero_all_pages(void)
+{
+    static const char zeros[4096];
+    char path[PATH_MAX + 64];
+    struct stat st;
+
+    cr_assert(eq(int, put("edge"), 0));
+    data_path(path);
+    cr_assert(eq(int, stat(path, &st), 0));
+    for (off_t at = 8192; at < st.st_size; at += (off_t)sizeof(zeros))
+        overwrite(zeros, sizeof(zeros), at);
+}
+
+Test(store, a_transaction_notices_that_pages_were_overwritten)
+{
+    zero_all_pages();
+    cr_assert(eq(int, put("edge"), -EBADMSG), "%s", e.text);
+    cr_assert(eq(int, (int)store_health(store, dir_fd), STORE_DAMAGED));
+}
+
+Test(store, a_look_at_a_lane_notices_that_pages_were_overwritten)
+{
+    zero_all_pages();
+    cr_assert(eq(int, (int)store_lane(store, "edge", one), STORE_LANE_UNKNOWN));
+    cr_assert(eq(int, (int)store_health(store, dir_fd), STORE_DAMAGED));
+}
+
+Test(store, does_not_touch_a_file_that_was_cut)
+{
+    char path[PATH_MAX + 64];
+    struct store_stats stats;
+
+    cr_assert(eq(int, put("edge"), 0));
+    data_path(path);
+    cr_assert(eq(int, truncate(path, 8192), 0));
+    store_stats_get(store, &stats);
+    cr_assert(eq(u64, stats.octets, 0));
+    cr_assert(eq(int, store_get(store, "edge", &totals, &state, NOW, &e), -EBADMSG));
+    cr_assert(eq(int, put("edge"), -EBADMSG), "%s", e.text);
+    cr_assert(eq(int, (int)store_health(store, dir_fd), STORE_DAMAGED));
+}
+
+Test(store, is_damaged_once_its_file_was_cut)
+{
+    char path[PATH_MAX + 64];
+
+    data_path(path);
+    cr_assert(eq(int, truncate(path, 0), 0));
+    cr_assert(eq(int, (int)store_health(store, dir_fd), STORE_DAMAGED));
+}
+
 static int
 fills_up(void)
 {

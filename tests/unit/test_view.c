@@ -416,6 +416,31 @@ Test(view_page, says_only_what_is_amiss)
     cr_assert(strstr(printed, "events cut") == NULL);
 }
 
+Test(view_page, says_what_was_begun_anew_and_why)
+{
+    page(
+        "{\"store\":{\"times_damaged\":1,\"times_lost\":2},\"registry\":{\"times_damaged\":3,\"times_lost\":0},"
+        "\"pseudonyms\":{\"trouble\":\"it is no key\"},\"controls\":{\"trouble\":\"line 1\"},"
+        "\"instances\":[{\"name\":\"edge\",\"lanes\":{\"removed_while_live\":4}}]}");
+    cr_assert(strstr(printed, "store: 1 times damaged, set aside and begun anew\n") != NULL, "%s", printed);
+    cr_assert(strstr(printed, "store: 2 times gone, and begun anew\n") != NULL, "%s", printed);
+    cr_assert(strstr(printed, "registrations: 3 times damaged, set aside and begun anew\n") != NULL);
+    cr_assert(strstr(printed, "registrations: 0") == NULL);
+    cr_assert(strstr(printed, "pseudonyms: it is no key\n") != NULL);
+    cr_assert(strstr(printed, "settings: line 1\n") != NULL);
+    cr_assert(strstr(printed, "edge: 4 lanes of live writers were removed: restart those processes\n") !=
+              NULL);
+    cr_assert(strstr(printed, "Nothing was lost") == NULL);
+}
+
+Test(view_page, gives_no_reason_that_it_does_not_know)
+{
+    page("{\"registry\":{\"is_refused\":true}}");
+    cr_assert(strstr(printed, "they wait in the event rings\n") != NULL, "%s", printed);
+    page("{\"registry\":{\"is_refused\":true,\"last_error\":\"no luck\"}}");
+    cr_assert(strstr(printed, "they wait in the event rings: no luck\n") != NULL, "%s", printed);
+}
+
 Test(view_page, says_so_when_nothing_is_amiss)
 {
     cr_assert(strstr(page("{\"instances\":[]}"), "Nothing was lost, nothing is set aside.\n") != NULL);
