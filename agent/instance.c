@@ -178,6 +178,7 @@ instance_let_go(struct instance *i, struct site *site)
     for (uint32_t k = 0; k < i->lanes.count; k++)
         instance_free_bindings(i->lanes.lane[k]);
     lane_set_fini(&i->lanes);
+    site->capped_before += i->notifier.capped.total;
     notifier_fini(&i->notifier);
     row_order_fini(&i->order);
     tally_fini(&i->sum);

@@ -62,6 +62,7 @@ struct site {
     struct notice_queue *notices; /* borrowed; NULL: none are raised */
     const struct pseudonym *pseudonym; /* borrowed; NULL: there is no key */
     uint32_t notice_rate;              /* status code notifications a second and instance */
+    uint64_t capped_before;            /* notifications beyond it, of instances that are served no more */
     int said_code;                     /* the trouble with the runtime directory that was last logged */
     int said_lock_code;                /* the trouble with the lock that was last logged */
     int said_store_code;               /* the trouble with the store that was last logged */

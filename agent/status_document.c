@@ -186,18 +186,16 @@ write_notifications(const struct core *c, struct json *j)
 {
     struct notice_stats stats;
     struct agentx_report r;
-    uint64_t raised = 0, capped = 0;
+    uint64_t capped = c->site.capped_before;
 
-    for (size_t k = 0; k < c->n_instances; k++) {
-        raised += c->instance[k]->notifier.raised;
+    for (size_t k = 0; k < c->n_instances; k++)
         capped += c->instance[k]->notifier.capped.total;
-    }
     pthread_mutex_lock((pthread_mutex_t *)&c->mutex);
     r = c->report;
     pthread_mutex_unlock((pthread_mutex_t *)&c->mutex);
     notice_queue_stats(c->notices, &stats);
     json_object(j, "notifications");
-    json_number(j, "raised", raised);
+    json_number(j, "raised", stats.put);
     json_number(j, "capped", capped);
     json_number(j, "overflowed", stats.overflowed);
     json_number(j, "waiting", stats.waiting);

@@ -156,8 +156,14 @@ lane_reader_copy(const struct lane_reader *r, void *to, size_t octets, uint64_t 
 
     assert(octets % 8 == 0 && offset % 8 == 0 && (uintptr_t)to % 8 == 0);
     if (r->memory) {
-        for (size_t i = 0; i < octets / 8; i++)
-            ((uint64_t *)to)[i] = atomic_load_explicit(&r->memory[offset / 8 + i], memory_order_acquire);
+        for (size_t i = 0; i < octets / 8; i++) {
+            const _Atomic uint64_t *word = &r->memory[offset / 8 + i];
+
+            ((uint64_t *)to)[i] = atomic_load_explicit(word, memory_order_acquire);
+            /* What a writer released as the word's second half, the sanitizer takes to be acquired there only. */
+            (void)atomic_load_explicit((const _Atomic uint32_t *)(const void *)word + 1,
+                                       memory_order_acquire);
+        }
         return 0;
     }
     for (;;) {
