@@ -181,7 +181,7 @@ carry_out(struct core *c, struct plan *p, uint64_t now_ns)
         log_line(LOG_LEVEL_INFO, LOG_CONFIG, "instance %s is no longer served; what it counted is kept",
                  c->instance[k]->name);
         instance_leave(c->instance[k], &c->site, now_ns);
-        interest_want(&c->instance[k]->interest, (const uint64_t[INTEREST_WORDS]){ 0 }, 0);
+        interest_want(&c->instance[k]->interest, (const uint64_t[LANE_CODE_WORDS]){ 0 }, 0);
         instance_let_go(c->instance[k], &c->site);
         free(c->instance[k]);
     }

@@ -34,7 +34,7 @@ instance_notify_configure(struct instance *i, const struct site *site)
 static void
 want(struct instance *i)
 {
-    uint64_t codes[INTEREST_WORDS];
+    uint64_t codes[LANE_CODE_WORDS];
 
     notifier_interest(&i->notifier, codes);
     interest_want(&i->interest, codes, i->keeps_registrations ? LANE_WANT_REGISTRATIONS : 0);
@@ -54,7 +54,7 @@ instance_follow_controls(struct instance *i, struct site *site, uint64_t now_ns)
         return;
     code = controls_copy(site->controls, i->name, &notify_enable, &rows, &count, &generation);
     if (code == 0)
-        code = notifier_set_rows(&i->notifier, notify_enable, rows, count, now_ns);
+        code = notifier_set_rows(&i->notifier, notify_enable, rows, count);
     i->must_follow_controls = code == -ENOMEM; /* again at the next tick */
     if (code < 0) {
         free(rows);

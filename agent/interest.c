@@ -15,7 +15,7 @@
 
 static int open_file(int dir_fd, bool *is_bad, struct err *e);
 static int make_file(int dir_fd, bool replace, struct err *e);
-static int write_words(int fd, const uint64_t codes[INTEREST_WORDS], uint64_t flags, struct err *e);
+static int write_words(int fd, const uint64_t codes[LANE_CODE_WORDS], uint64_t flags, struct err *e);
 
 void
 interest_init(struct interest *n)
@@ -24,7 +24,7 @@ interest_init(struct interest *n)
 }
 
 void
-interest_want(struct interest *n, const uint64_t codes[INTEREST_WORDS], uint64_t flags)
+interest_want(struct interest *n, const uint64_t codes[LANE_CODE_WORDS], uint64_t flags)
 {
     if (memcmp(codes, n->codes, sizeof(n->codes)) != 0 || flags != n->flags)
         n->is_set = false;
@@ -37,7 +37,7 @@ interest_is_any(const struct interest *n)
 {
     bool any = n->flags != 0;
 
-    for (unsigned k = 0; k < INTEREST_WORDS; k++)
+    for (unsigned k = 0; k < LANE_CODE_WORDS; k++)
         any |= n->codes[k] != 0;
     return any;
 }
@@ -155,14 +155,14 @@ make_file(int dir_fd, bool replace, struct err *e)
 
 /* Aligned words of one page: a writer sees each of them whole. */
 static int
-write_words(int fd, const uint64_t codes[INTEREST_WORDS], uint64_t flags, struct err *e)
+write_words(int fd, const uint64_t codes[LANE_CODE_WORDS], uint64_t flags, struct err *e)
 {
-    uint64_t words[1 + INTEREST_WORDS] = { flags };
+    uint64_t words[1 + LANE_CODE_WORDS] = { flags };
     ssize_t n;
 
     _Static_assert(offsetof(struct lane_interest, codes) == offsetof(struct lane_interest, flags) + 8,
                    "the codes stand behind the flags");
-    memcpy(words + 1, codes, INTEREST_WORDS * sizeof(words[0]));
+    memcpy(words + 1, codes, LANE_CODE_WORDS * sizeof(words[0]));
     n = pwrite(fd, words, sizeof(words), offsetof(struct lane_interest, flags));
     if (n < 0)
         return err_sys(e, -errno, "cannot write");
@@ -182,7 +182,7 @@ interest_abandon(struct interest *n)
 void
 interest_fini(struct interest *n)
 {
-    static const uint64_t nothing[INTEREST_WORDS];
+    static const uint64_t nothing[LANE_CODE_WORDS];
 
     if (n->fd >= 0) {
         write_words(n->fd, nothing, n->flags, NULL); /* at worst writers record events that nobody reads */

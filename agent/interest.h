@@ -11,21 +11,19 @@
 #include "sipcore/err.h"
 #include "sipcore/lane.h"
 
-enum { INTEREST_WORDS = 15 };
-
 struct interest {
-    int fd;                         /* -1: none */
-    uint64_t codes[INTEREST_WORDS]; /* as they should be in the file */
-    uint64_t flags;                 /* the same; LANE_WANT_* */
-    bool is_set;                    /* ... and are */
-    int said_code;                  /* the trouble that was last logged */
-    char trouble[200];              /* "" when there is none */
+    int fd;                          /* -1: none */
+    uint64_t codes[LANE_CODE_WORDS]; /* as they should be in the file */
+    uint64_t flags;                  /* the same; LANE_WANT_* */
+    bool is_set;                     /* ... and are */
+    int said_code;                   /* the trouble that was last logged */
+    char trouble[200];               /* "" when there is none */
 };
 
 void interest_init(struct interest *n);
 
 /* Want these status codes (bit n: 100 + n), and these other things. */
-void interest_want(struct interest *n, const uint64_t codes[INTEREST_WORDS], uint64_t flags);
+void interest_want(struct interest *n, const uint64_t codes[LANE_CODE_WORDS], uint64_t flags);
 
 /* Whether anything is wanted. */
 bool interest_is_any(const struct interest *n);

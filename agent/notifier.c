@@ -44,28 +44,17 @@ notifier_fini(struct notifier *n)
 
 /* ---- the controls ----------------------------------------------------------------------------------------------- */
 
-/* As the table is sorted: by the method's length, the method, the code. */
-static int
-compare_row(const struct control_row *row, const char *method, size_t octets, unsigned code)
-{
-    int order;
-
-    if (row->method_octets != octets)
-        return row->method_octets < octets ? -1 : 1;
-    order = memcmp(row->method, method, octets);
-    if (order != 0)
-        return order;
-    return row->code < code ? -1 : row->code > code;
-}
-
 static struct control_row *
 find_row(const struct notifier *n, const char *method, unsigned code)
 {
-    size_t low = 0, high = n->n_rows, octets = strlen(method);
+    struct control_row key = { .method_octets = (uint8_t)strnlen(method, METHOD_NAME_MAX),
+                               .code = (uint16_t)code };
+    size_t low = 0, high = n->n_rows;
 
+    memcpy(key.method, method, key.method_octets);
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = compare_row(&n->rows[middle], method, octets, code);
+        int order = control_row_compare(&n->rows[middle], &key);
 
         if (order == 0)
             return &n->rows[middle];
@@ -78,12 +67,10 @@ find_row(const struct notifier *n, const char *method, unsigned code)
 }
 
 int
-notifier_set_rows(struct notifier *n, unsigned notify_enable, struct control_row *rows, size_t count,
-                  uint64_t now_ns)
+notifier_set_rows(struct notifier *n, unsigned notify_enable, struct control_row *rows, size_t count)
 {
     struct notifier_window *windows = calloc(count + 1, sizeof(*windows));
 
-    (void)now_ns;
     if (!windows)
         return -ENOMEM;
     for (size_t k = 0; k < count; k++) {
@@ -102,14 +89,14 @@ notifier_set_rows(struct notifier *n, unsigned notify_enable, struct control_row
 }
 
 void
-notifier_interest(const struct notifier *n, uint64_t codes[15])
+notifier_interest(const struct notifier *n, uint64_t codes[LANE_CODE_WORDS])
 {
-    memset(codes, 0, 15 * sizeof(*codes));
+    memset(codes, 0, LANE_CODE_WORDS * sizeof(*codes));
     for (size_t k = 0; k < n->n_rows; k++) {
         const struct control_row *row = &n->rows[k];
-        unsigned offset = row->code - 100u;
+        unsigned offset = row->code - (unsigned)LANE_CODE_FIRST;
 
-        if (row->notify && row->emit != CONTROL_TRIGGERED && !row->is_hidden && offset < 15 * 64)
+        if (row->notify && row->emit != CONTROL_TRIGGERED && !row->is_hidden && offset < LANE_CODE_WORDS * 64)
             codes[offset / 64] |= UINT64_C(1) << (offset % 64);
     }
 }

@@ -61,8 +61,7 @@ void notifier_fini(struct notifier *n);
 
 /* Follow the controls: takes `rows` (malloc'ed) over. Windows of rows whose serial did not change go on. 0 or -ENOMEM
  * (then the old ones stay, and `rows` is the caller's). */
-int notifier_set_rows(struct notifier *n, unsigned notify_enable, struct control_row *rows, size_t count,
-                      uint64_t now_ns);
+int notifier_set_rows(struct notifier *n, unsigned notify_enable, struct control_row *rows, size_t count);
 
 /* How many responses of a row were counted so far. */
 typedef void notifier_count(void *context, const char *method, size_t method_octets, unsigned code,
@@ -86,6 +85,6 @@ void notifier_state(struct notifier *n, uint32_t before, const struct instance_s
 void notifier_tick(struct notifier *n, uint64_t now_ns);
 
 /* The status codes that somebody wants to hear of, as bits for the interest file. */
-void notifier_interest(const struct notifier *n, uint64_t codes[15]);
+void notifier_interest(const struct notifier *n, uint64_t codes[LANE_CODE_WORDS]);
 
 #endif

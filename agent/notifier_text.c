@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "agent/json.h"
+#include "mib/text.h"
 
 static bool
 is_blank(unsigned char c)
@@ -25,46 +25,24 @@ blanks(const unsigned char *c, size_t left, bool *is_fold)
     return n;
 }
 
-/* C0, DEL, and C1 (U+0080 to U+009F). */
-static bool
-is_control(const unsigned char *c, size_t octets)
-{
-    return c[0] < 0x20 || c[0] == 0x7f || (octets == 2 && c[0] == 0xc2 && c[1] < 0xa0);
-}
-
 void
 notifier_text(char to[NOTICE_TEXT_OCTETS], const char *name, struct span value)
 {
-    size_t used = strlen(name), step, octets;
+    uint8_t
+        unfolded[2 *
+                 NOTICE_TEXT_OCTETS]; /* no character of two octets or more is made shorter than by half */
+    size_t used = strlen(name), step;
     bool is_fold;
 
-    memcpy(to, name, used);
-    for (size_t at = 0; at < value.length; at += step) {
-        const unsigned char *c = (const unsigned char *)value.data + at;
-        char one = '?';
-
-        step = blanks(c, value.length - at, &is_fold);
-        octets = step > 0 ? 1 : json_utf8_octets(c, value.length - at);
-        if (step > 0 && is_fold && at + step == value.length)
+    memcpy(unfolded, name, used);
+    for (size_t at = 0; at < value.length && used < sizeof(unfolded); at += step) {
+        step = blanks(value.data + at, value.length - at, &is_fold);
+        if (is_fold && at + step == value.length)
             break; /* an end of line, no fold */
-        if (step > 0) {
-            one = ' ';
-            if (!is_fold)
-                step = 1;
-        } else if (octets == 0 || is_control(c, octets)) {
-            step = octets > 0 ? octets : 1;
-            octets = 1;
-        } else {
-            step = octets;
-            one = (char)c[0];
-        }
-        if (used + octets > NOTICE_TEXT_OCTETS - 1)
-            break;
-        if (octets == 1)
-            to[used] = one;
-        else
-            memcpy(to + used, c, octets);
-        used += octets;
+        unfolded[used++] = step > 0 ? ' ' : value.data[at];
+        if (!is_fold)
+            step = 1;
     }
+    used = mib_text(span_of(unfolded, used), (uint8_t *)to);
     to[used] = '\0';
 }

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "agent/core.h"
-#include "agent/json.h"
 #include "agent/word_rows.h"
 
 /* The block begins with this; the rows follow. */
@@ -71,7 +70,7 @@ snapshot_build(const struct snapshot **out, struct instance *const *instance, si
     }
     block->hold = config_hold_take(hold);
     block->words = words;
-    block->registry = registry ? registry_take(registry) : NULL;
+    block->registry = registry_take(registry);
     for (unsigned id = 0; id < SNAP_ROWS; id++)
         if (!at.row[id])
             block->snapshot.rows[id] = hold->rows[id];
@@ -137,7 +136,7 @@ measure(struct instance *const *instance, size_t count)
 
         m.methods += i->order.n_methods;
         m.codes += i->order.n_codes;
-        m.text_octets += sizeof(i->software) * 3;
+        m.text_octets += sizeof(i->software);
         for (uint32_t r = 0; r < i->sum.methods; r++)
             m.text_octets += i->sum.method[r].name_octets;
         for (uint32_t r = 0; r < i->order.n_codes; r++)
@@ -201,27 +200,15 @@ add_row(struct snapshot *s, struct layout *at, enum snap_rows_id id, const void 
 
 /* ---- rows ------------------------------------------------------------------------------------------------------- */
 
-/* What a writer calls itself, as an SnmpAdminString may hold it: what is no printable UTF-8 becomes a
- * question mark. */
+/* A text of a lane's, as it is: what is served of it is made fit where it is read. */
 static struct span
-clean_text(struct layout *at, const char *text, size_t octets)
+copy_text(struct layout *at, const char *text, size_t octets)
 {
-    uint8_t *start = at->text;
-    size_t step;
+    struct span copy = span_of(at->text, strnlen(text, octets));
 
-    for (size_t i = 0; i < octets && text[i]; i += step) {
-        const unsigned char *c = (const unsigned char *)text + i;
-
-        step = json_utf8_octets(c, octets - i);
-        if (step == 0 || c[0] < 0x20 || c[0] == 0x7f) {
-            step = 1;
-            *at->text++ = '?';
-            continue;
-        }
-        memcpy(at->text, c, step);
-        at->text += step;
-    }
-    return span_of(start, (size_t)(at->text - start));
+    memcpy(at->text, text, copy.length);
+    at->text += copy.length;
+    return copy;
 }
 
 /* The users of a registrar: how many, and how they are asked for. They are nobody's business unless the
@@ -245,7 +232,7 @@ fill_instance(struct snapshot *s, struct layout *at, const struct instance *i, c
     struct snap_instance *row = at->instance++;
 
     *row = hold->instance[i->config - hold->config->instances];
-    row->version = clean_text(at, i->software, sizeof(i->software));
+    row->version = copy_text(at, i->software, sizeof(i->software));
     row->oper_status = i->state.oper_status;
     row->start_ns = i->state.start_ns;
     row->last_change_ns = i->state.last_change_ns;

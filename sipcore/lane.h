@@ -36,6 +36,7 @@ enum {
     LANE_NOTES = 32,
     LANE_WORDS = 128,
     LANE_CODE_FIRST = 100,  /* status codes with a cell of their own: 100 to 999, as far as ... */
+    LANE_CODE_WORDS = 15,   /* of bits for them */
     LANE_CODES = 900,       /* ... the SYNTAX of sipCommonStatusCodeValue goes */
     LANE_NAME_OCTETS = 104, /* a length octet, up to METHOD_NAME_MAX octets, zeros */
     LANE_NOTE_OCTETS = 32,  /* 24 octets of name, zero-padded, and the value */
@@ -303,9 +304,11 @@ struct lane_interest {
     uint32_t abi;
     uint32_t reserved;
     _Atomic uint64_t flags; /* LANE_WANT_* */
-    _Atomic uint64_t
-        codes[15]; /* bit (code - 100) : record responses of this status code, codes 100 to 999 */
+    _Atomic uint64_t codes
+        [LANE_CODE_WORDS]; /* bit (code - 100) : record responses of this status code, codes 100 to 999 */
 };
+
+_Static_assert(LANE_CODE_WORDS * 64 >= LANE_CODES, "a bit for each code");
 
 #define LANE_WANT_REGISTRATIONS 1u
 

@@ -69,7 +69,7 @@ set_rows(const struct control_row *rows, size_t count_of)
     struct control_row *copy = malloc((count_of + 1) * sizeof(*copy));
 
     memcpy(copy, rows, count_of * sizeof(*copy));
-    cr_assert(eq(int, notifier_set_rows(&n, n.notify_enable, copy, count_of, now), 0));
+    cr_assert(eq(int, notifier_set_rows(&n, n.notify_enable, copy, count_of), 0));
     notifier_thresholds(&n, count, NULL, now);
 }
 

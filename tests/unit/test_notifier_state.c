@@ -134,7 +134,7 @@ watch_invite_486(void)
     *row = (struct control_row){
         .method = "INVITE", .method_octets = 6, .code = 486, .notify = true, .emit = CONTROL_NORMAL
     };
-    cr_assert(eq(int, notifier_set_rows(&n, SNAP_NOTIFY_STATUS_CHANGED, row, 1, now), 0));
+    cr_assert(eq(int, notifier_set_rows(&n, SNAP_NOTIFY_STATUS_CHANGED, row, 1), 0));
 }
 
 static void
