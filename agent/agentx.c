@@ -78,6 +78,7 @@ static void watch(unsigned id, void *unused);
 static void retry_refused(void);
 static void register_again(const struct registration *r);
 static int on_register(int major, int minor, void *parameters, void *client);
+static int receive(netsnmp_transport *transport, void *to, int room, void **peer, int *peer_octets);
 static int on_up(int major, int minor, void *server, void *client);
 static int on_down(int major, int minor, void *server, void *client);
 static int on_log(int major, int minor, void *message, void *client);
@@ -331,12 +332,31 @@ on_register(int major, int minor, void *parameters, void *client)
     return SNMPERR_SUCCESS;
 }
 
+/* The library's own reader of unix sockets asks for the peer's address and allocates it at each read, for nobody, and
+ * loses it when a master that ended resets the connection. This one only reads. */
+static int
+receive(netsnmp_transport *transport, void *to, int room, void **peer, int *peer_octets)
+{
+    ssize_t n;
+
+    *peer = NULL;
+    *peer_octets = 0;
+    do
+        n = recv(transport->sock, to, (size_t)room, MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    return (int)n;
+}
+
 static int
 on_up(int major, int minor, void *server, void *client)
 {
+    netsnmp_transport *transport = snmp_sess_transport(snmp_sess_pointer(server));
+
     (void)major;
     (void)minor;
     (void)client;
+    if (transport)
+        transport->f_recv = receive;
     agentx_notify_up(server); /* the session, a netsnmp_session * */
     if (self.report.state != AGENTX_CONNECTED)
         self.report.connects++;
