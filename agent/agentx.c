@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "agent/agentx_answer.h"
+#include "agent/agentx_guard.h"
 #include "agent/agentx_notify.h"
 #include "agent/agentx_probe.h"
 #include "agent/agentx_set.h"
@@ -33,10 +34,21 @@ enum {
     FIRST_PROBE_MS = 1000        /* how soon after the start we say that there is no master */
 };
 
+#define PATIENCE_TEXT "20 seconds" /* MASTER_PATIENCE_S */
+
 struct registration {
     struct agentx_root root;
     netsnmp_handler_registration *handle;
     bool refused; /* the master would not have it: tried again by itself */
+};
+
+/* What comes from the master: the header of a PDU, and then as many octets as that says. */
+struct stream {
+    struct agentx_guard guard;
+    uint8_t header[AGENTX_HEADER_OCTETS];
+    size_t used; /* of the header */
+    size_t left; /* of the payload */
+    bool is_passed_over;
 };
 
 /* In the order of their numbers below mib-2, as mib_tables is. */
@@ -53,7 +65,8 @@ enum {
     ROOT_LENGTH = 8
 };
 
-/* All state of this thread. Callbacks of net-snmp carry no pointer of ours (it frees what it is given), and the library
+/* All state of this thread. Callbacks of net-snmp carry no pointer of ours (it frees what it is given), and the
+ * library
  * can be set up only once in a process: hence one static object. */
 static struct {
     struct core *core;
@@ -62,7 +75,10 @@ static struct {
     enum agentx_state reported_state;
     struct registration registrations[ROOTS];
     struct registration *registering; /* about which the library speaks to the master */
-    bool was_accepting;               /* the master took connections when it was last tried */
+    struct stream stream;
+    int master_fd;      /* of the session with the master; -1 without one */
+    bool is_broken;     /* the session ends because of what the master sent */
+    bool was_accepting; /* the master took connections when it was last tried */
     bool stop;
 } self;
 
@@ -79,6 +95,9 @@ static void retry_refused(void);
 static void register_again(const struct registration *r);
 static int on_register(int major, int minor, void *parameters, void *client);
 static int receive(netsnmp_transport *transport, void *to, int room, void **peer, int *peer_octets);
+static int read_admitted(int fd, uint8_t *to, size_t room);
+static int read_some(int fd, void *to, size_t room);
+static bool is_admitted(struct stream *s);
 static int on_up(int major, int minor, void *server, void *client);
 static int on_down(int major, int minor, void *server, void *client);
 static int on_log(int major, int minor, void *message, void *client);
@@ -91,6 +110,7 @@ agentx_run(struct core *core, const struct agentx_options *options, struct err *
 
     self.core = core;
     self.options = options;
+    self.master_fd = -1;
     agentx_answer_init(core, options->runtime_dir);
     agentx_set_init(core);
     configure_library();
@@ -119,14 +139,19 @@ agentx_run(struct core *core, const struct agentx_options *options, struct err *
     return 0;
 }
 
-/* Without this net-snmp parses every MIB file there is, prints about it, reads and writes configuration of its own, and
- * takes SIGALRM. */
+void
+agentx_set_environment(const char *state_dir)
+{
+    setenv("MIBS", "", 1);
+    setenv("SNMP_PERSISTENT_DIR", state_dir, 1);
+}
+
+/* Without this and the environment net-snmp parses every MIB file there is, prints about it, reads and writes
+ * configuration of its own, and takes SIGALRM. */
 static void
 configure_library(void)
 {
     signal(SIGPIPE, SIG_IGN);
-    setenv("MIBS", "", 1);
-    setenv("SNMP_PERSISTENT_DIR", self.options->state_dir, 1);
     snmp_disable_stderrlog();
     snmp_enable_calllog();
     netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DONT_PERSIST_STATE, 1);
@@ -204,7 +229,8 @@ register_root(const struct agentx_root *root)
     return handle;
 }
 
-/* One turn: wait for a descriptor or a timer, then let the library work. Only the work can block in the master, and the
+/* One turn: wait for a descriptor or a timer, then let the library work. Only the work can block in the master,
+ * and the
  * core is told when it begins, so that others can see how long it has been. */
 static void
 turn(netsnmp_large_fd_set *fds)
@@ -218,6 +244,10 @@ turn(netsnmp_large_fd_set *fds)
     ready = netsnmp_large_fd_set_select(highest, fds, NULL, NULL, block ? NULL : &timeout);
     self.report.turn_started_ns = core_now_ns();
     report();
+    /* What the master asked goes through sessions of the library with itself. It remembers the master's session
+     * meanwhile, and uses it though it has ended: so nothing is read that could end it before all is answered. */
+    if (ready > 1 && self.master_fd >= 0)
+        NETSNMP_LARGE_FD_CLR(self.master_fd, fds);
     if (ready > 0) {
         netsnmp_dispatch_external_events2(&ready, fds, NULL, NULL);
         snmp_read2(fds);
@@ -265,7 +295,8 @@ watch(unsigned id, void *unused)
         return;
     }
     self.report.state = AGENTX_DISCONNECTED;
-    /* A master that has just come up accepts before it gives sessions: said only when it is still so the next time. */
+    /* A master that has just come up accepts before it gives sessions: said only when it is still so the next
+     * time. */
     is_accepting = agentx_probe(self.options->socket, reason, sizeof(reason)) == 0;
     if (!is_accepting || self.was_accepting)
         memcpy(self.report.reason, reason, sizeof(reason));
@@ -333,18 +364,70 @@ on_register(int major, int minor, void *parameters, void *client)
 }
 
 /* The library's own reader of unix sockets asks for the peer's address and allocates it at each read, for nobody, and
- * loses it when a master that ended resets the connection. This one only reads. */
+ * loses it when a master that ended resets the connection. This one only reads, and a PDU at most. */
 static int
 receive(netsnmp_transport *transport, void *to, int room, void **peer, int *peer_octets)
 {
-    ssize_t n;
+    int n = read_admitted(transport->sock, to, (size_t)room);
 
     *peer = NULL;
     *peer_octets = 0;
+    if (n == 0)
+        transport->flags |= NETSNMP_TRANSPORT_FLAG_EMPTY_PKT; /* for this time: 0 is not the end */
+    return n;
+}
+
+/* What the guard admits. 0: nothing yet; -1: the session is over. */
+static int
+read_admitted(int fd, uint8_t *to, size_t room)
+{
+    struct stream *s = &self.stream;
+    size_t begun = 0;
+    int n;
+
+    if (s->left == 0) {
+        n = read_some(fd, s->header + s->used, sizeof(s->header) - s->used);
+        if (n < 0 || (s->used += (size_t)n) < sizeof(s->header))
+            return n < 0 ? -1 : 0;
+        s->used = 0;
+        if (room < sizeof(s->header) || !is_admitted(s))
+            return -1;
+        if (!s->is_passed_over) {
+            memcpy(to, s->header, sizeof(s->header));
+            begun = sizeof(s->header);
+        }
+    }
+    n = read_some(fd, to + begun, s->left < room - begun ? s->left : room - begun);
+    if (n < 0)
+        return -1;
+    s->left -= (size_t)n;
+    return s->is_passed_over ? 0 : (int)begun + n;
+}
+
+/* -1 when nothing will come any more. */
+static int
+read_some(int fd, void *to, size_t room)
+{
+    ssize_t n;
+
+    if (room == 0)
+        return 0;
     do
-        n = recv(transport->sock, to, (size_t)room, MSG_DONTWAIT);
+        n = recv(fd, to, room, MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
-    return (int)n;
+    if (n > 0)
+        return (int)n;
+    return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? 0 : -1;
+}
+
+static bool
+is_admitted(struct stream *s)
+{
+    enum agentx_verdict verdict = agentx_guard_judge(&s->guard, s->header, &s->left);
+
+    s->is_passed_over = verdict == AGENTX_REPEATED;
+    self.is_broken = verdict == AGENTX_BROKEN;
+    return verdict != AGENTX_BROKEN;
 }
 
 static int
@@ -355,6 +438,9 @@ on_up(int major, int minor, void *server, void *client)
     (void)major;
     (void)minor;
     (void)client;
+    self.stream = (struct stream){ .left = 0 };
+    self.master_fd = transport ? transport->sock : -1;
+    self.is_broken = false;
     if (transport)
         transport->f_recv = receive;
     agentx_notify_up(server); /* the session, a netsnmp_session * */
@@ -374,22 +460,24 @@ on_down(int major, int minor, void *server, void *client)
     (void)minor;
     (void)server;
     (void)client;
+    self.master_fd = -1;
     agentx_notify_down();
     agentx_set_abandon();
     agentx_answer_release();
     if (self.report.state == AGENTX_CONNECTED)
         self.report.disconnects++;
     self.report.state = AGENTX_DISCONNECTED;
-    snprintf(
-        self.report.reason, sizeof(self.report.reason),
-        "the session with the master at %s ended: snmpd stopped, or did not answer for %d seconds; trying again "
-        "every %us",
-        self.options->socket, MASTER_PATIENCE_S, self.options->ping_interval_s);
+    snprintf(self.report.reason, sizeof(self.report.reason),
+             "the session with the master at %s ended: %s; trying again every %us", self.options->socket,
+             self.is_broken ? "it sent what AgentX does not allow"
+                            : "snmpd stopped, or did not answer for " PATIENCE_TEXT,
+             self.options->ping_interval_s);
     report();
     return SNMPERR_SUCCESS;
 }
 
-/* The library's own words go to our log at debug level, since we say ourselves what matters; but a refused registration
+/* The library's own words go to our log at debug level, since we say ourselves what matters; but a refused
+ * registration
  * is known from here alone. */
 static int
 on_log(int major, int minor, void *message, void *client)

@@ -9,14 +9,16 @@
 #include "sipcore/err.h"
 
 /* Copied where needed; must stay valid while agentx_run() runs.
- *   state_dir        net-snmp wants a directory of its own to write to; it gets this one, and writes nothing
  *   ping_interval_s  also how soon a lost master is looked for again */
 struct agentx_options {
     const char *socket; /* "unix:/var/agentx/master", "tcp:127.0.0.1:705" */
     const char *runtime_dir;
-    const char *state_dir;
     uint32_t ping_interval_s;
 };
+
+/* What the library reads from the environment. Before there is another thread: setenv() and getenv() do not lock each
+ * other out. net-snmp wants a directory of its own to write to: it gets state_dir, and writes nothing there. */
+void agentx_set_environment(const char *state_dir);
 
 /* Connect to the master, register the modules that mib_tables belong to, answer, carry out SETs and deliver
  * notifications until core_stop_fd() is readable. Reconnects by itself for ever; what is wrong meanwhile goes to

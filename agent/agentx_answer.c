@@ -152,6 +152,8 @@ take_view(long transaction)
         self.transaction = transaction;
         self.last_request_ns = self.view.now_ns;
     }
+    if (!self.reader) /* there was no memory for it */
+        self.reader = registry_reader_new(core_pseudonym(self.core));
     if (self.reader)
         self.view.registrations =
             registry_reader_begin(self.reader, core_registry(self.view.snapshot), self.view.now_ns);
@@ -186,8 +188,10 @@ answer_getnext(const struct agentx_root *root, netsnmp_request_info *request)
         return;
     for (size_t i = 0; i < found.length; i++)
         name[i] = found.id[i];
-    snmp_set_var_objid(request->requestvb, name, found.length);
-    set_value(request, &value);
+    if (snmp_set_var_objid(request->requestvb, name, found.length) == 0)
+        set_value(request, &value);
+    else
+        netsnmp_request_set_error(request, SNMP_ERR_GENERR);
 }
 
 /* A table that the name does not lie in says so after a few comparisons, whatever its size. */
@@ -239,9 +243,13 @@ set_value(netsnmp_request_info *request, const struct mib_value *value)
     long number =
         (long)(value->syntax == MIB_INTEGER ? (int64_t)(int32_t)value->number : (int64_t)value->number);
 
-    if (value->syntax == MIB_OCTETS || value->syntax == MIB_BITS)
-        snmp_set_var_typed_value(request->requestvb, types[value->syntax], value->octets.data,
-                                 value->octets.length);
-    else
-        snmp_set_var_typed_value(request->requestvb, types[value->syntax], &number, sizeof(number));
+    const void *data = &number;
+    size_t octets = sizeof(number);
+
+    if (value->syntax == MIB_OCTETS || value->syntax == MIB_BITS) {
+        data = value->octets.data;
+        octets = value->octets.length;
+    }
+    if (snmp_set_var_typed_value(request->requestvb, types[value->syntax], data, octets) != 0)
+        netsnmp_request_set_error(request, SNMP_ERR_GENERR); /* no memory */
 }

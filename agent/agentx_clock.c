@@ -4,56 +4,70 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/core.h"
-
-#define NAME      "agent.clock"
-#define TEMPORARY ".agent.clock.tmp"
+#include "agent/site_names.h"
+#include "sipcore/lane_file.h"
 
 enum { TEXT_OCTETS = 64 };
+
+static int
+open_directory(const char *runtime_dir)
+{
+    return open(runtime_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* Of our own user only: all who write lanes may make files there. */
+static bool
+read_own(int dir_fd, char text[TEXT_OCTETS])
+{
+    int fd = openat(dir_fd, SITE_CLOCK_NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    ssize_t octets = -1;
+    struct stat st;
+
+    if (fd < 0)
+        return false;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid())
+        octets = read(fd, text, TEXT_OCTETS - 1);
+    close(fd);
+    text[octets > 0 ? octets : 0] = '\0';
+    return octets > 0;
+}
 
 void
 agentx_clock_load(const char *runtime_dir, struct mib_clock *clock)
 {
-    char path[PATH_MAX], text[TEXT_OCTETS];
     struct mib_clock kept = { .is_set = true };
-    ssize_t octets;
-    int fd;
+    int dir_fd = open_directory(runtime_dir);
+    char text[TEXT_OCTETS];
 
-    if (snprintf(path, sizeof(path), "%s/" NAME, runtime_dir) >= (int)sizeof(path))
-        return;
-    fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    octets = read(fd, text, sizeof(text) - 1);
-    close(fd);
-    text[octets > 0 ? octets : 0] = '\0';
     /* Of another boot, if it lies ahead. */
-    if (sscanf(text, "%" SCNu64 " %" SCNu32, &kept.anchor_ns, &kept.anchor_cs) == 2 &&
+    if (dir_fd >= 0 && read_own(dir_fd, text) &&
+        sscanf(text, "%" SCNu64 " %" SCNu32, &kept.anchor_ns, &kept.anchor_cs) == 2 &&
         kept.anchor_ns <= core_now_ns())
         *clock = kept;
+    if (dir_fd >= 0)
+        close(dir_fd);
 }
 
 void
 agentx_clock_save(const char *runtime_dir, const struct mib_clock *clock)
 {
-    char path[PATH_MAX], temporary[PATH_MAX], text[TEXT_OCTETS];
-    int octets, fd;
-    bool is_whole;
+    int dir_fd = open_directory(runtime_dir), octets;
+    struct lane_file f;
+    char text[TEXT_OCTETS];
 
-    if (snprintf(path, sizeof(path), "%s/" NAME, runtime_dir) >= (int)sizeof(path) ||
-        snprintf(temporary, sizeof(temporary), "%s/" TEMPORARY, runtime_dir) >= (int)sizeof(temporary))
+    if (dir_fd < 0)
         return;
     octets = snprintf(text, sizeof(text), "%" PRIu64 " %" PRIu32 "\n", clock->anchor_ns, clock->anchor_cs);
-    fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return;
-    is_whole = write(fd, text, (size_t)octets) == octets;
-    close(fd);
-    if (!is_whole || rename(temporary, path) < 0)
-        unlink(temporary);
+    if (lane_file_begin(&f, dir_fd, 0600, (size_t)octets, NULL) == 0) {
+        if (lane_file_write(&f, text, (size_t)octets, 0, NULL) == 0)
+            lane_file_replace(&f, SITE_CLOCK_NAME, NULL);
+        lane_file_end(&f);
+    }
+    close(dir_fd);
 }

@@ -115,6 +115,8 @@ remedy(int code, int is_unix)
                        : "nobody listens there: start snmpd, with agentXSocket set to this address";
     case EACCES:
         return "let this user's group in with \"agentXPerms 0660 0755 root GROUP\" in snmpd.conf, and restart snmpd";
+    case EMFILE:
+    case ENFILE: return "no descriptor is left: raise the limit on open files (LimitNOFILE)";
     case ETIMEDOUT: return "the master does not answer: is snmpd stopped or overloaded?";
     default: return "check agentx.socket in the configuration against agentXSocket in snmpd.conf";
     }

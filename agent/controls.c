@@ -166,13 +166,19 @@ load(struct controls *c)
 
     if (code == 0 && faccessat(AT_FDCWD, c->state_dir, W_OK | X_OK, AT_EACCESS) < 0)
         code = err_sys(&e, -errno, "state directory %s: cannot write to it", c->state_dir);
-    if (code == 0)
+    if (code == 0 || code == -EPROTONOSUPPORT)
         return;
     controls_note_trouble(c, e.text);
     log_line(LOG_LEVEL_WARNING, LOG_AGENT,
              "%s: which service notifications are sent cannot be set until this user (%u) can read and write "
              "there; what was set before is in force once it was read, the default until then",
              e.text, (unsigned)geteuid());
+}
+
+int
+controls_check_version(struct controls *c, struct err *e)
+{
+    return controls_read_file(c, e) == -EPROTONOSUPPORT ? -EPROTONOSUPPORT : 0;
 }
 
 /* ---- following the configuration -------------------------------------------------------------------------------- */

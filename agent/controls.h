@@ -56,6 +56,9 @@ struct controls;
  * NULL without memory. */
 #define CONTROLS_FILE "settings"
 struct controls *controls_new(const char *state_dir, struct err *e);
+
+/* 0; -EPROTONOSUPPORT and `e` set when the file is of a newer sipmibd, for which starting is to be refused. */
+int controls_check_version(struct controls *c, struct err *e);
 void controls_free(struct controls *c);
 
 /* Follow a configuration: its watches become rows, those of the last one that are no longer in it go, rows by

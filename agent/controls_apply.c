@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* SETs, all of each or nothing, and taking them back. The AgentX thread. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -248,12 +249,14 @@ plan(struct controls *c, const struct mib_change *changes, size_t count, struct 
     for (size_t i = 0; i < count; i++) {
         struct controls_instance *in = find_appl_index(c, changes[i].appl_index);
 
+        assert(in);
         if (changes[i].kind == MIB_CHANGE_STATUS_CODE)
             in->planned += controls_rows_growth(&in->rows, &changes[i]);
     }
     for (size_t i = 0; i < count; i++) {
         const struct controls_instance *in = find_appl_index(c, changes[i].appl_index);
 
+        assert(in);
         if (in->planned > in->rows.made && in->planned > CONTROLS_ROWS_MAX)
             return err_set(e, -EDQUOT, "instance %s: %lld rows by SET, at most %d can be", in->name,
                            (long long)in->planned, CONTROLS_ROWS_MAX);

@@ -13,13 +13,15 @@
 #include "agent/controls.h"
 #include "agent/log.h"
 #include "mib/snapshot.h"
+#include "sipcore/fault.h"
 
-#define FIRST_LINE     "sipmib settings 1"
+#define FIRST_LINE     "sipmib settings 1" /* VERSION */
 #define NO_BITS        "none"
 #define TEMPORARY_NAME CONTROLS_FILE ".new"
 #define DAMAGED_NAME   CONTROLS_FILE ".damaged"
 
 enum {
+    VERSION = 1,
     LINE_OCTETS = 160, /* the longest is shorter, newline included */
     FILE_OCTETS_MAX = (CONTROLS_LINES_MAX + 2) * LINE_OCTETS
 };
@@ -261,6 +263,22 @@ parse_settings(const char **text, size_t *octets, size_t count, struct controls_
     return 0;
 }
 
+/* The first line is not today's: of a later version, or of none. */
+static int
+refuse_first(const char *line, struct err *e)
+{
+    unsigned version;
+    char end;
+
+    if (sscanf(line, "sipmib settings %4u%c", &version, &end) == 1 && version > VERSION)
+        return err_set(
+            e, -EPROTONOSUPPORT,
+            "written by a newer sipmibd (version %u, this one knows %u): run that one, or remove the file "
+            "and set sipCommonCfgServiceNotifEnable again",
+            version, VERSION);
+    return err_set(e, -EBADMSG, "line 1: expected \"%s\"", FIRST_LINE);
+}
+
 static int
 parse(const char *text, size_t octets, struct controls_lines **out, struct err *e)
 {
@@ -269,8 +287,10 @@ parse(const char *text, size_t octets, struct controls_lines **out, struct err *
     struct controls_lines *l;
     int code;
 
-    if (!take_line(&text, &octets, line) || strcmp(line, FIRST_LINE) != 0)
-        return err_set(e, -EBADMSG, "line 1: expected \"%s\"", FIRST_LINE);
+    if (!take_line(&text, &octets, line))
+        line[0] = '\0';
+    if (strcmp(line, FIRST_LINE) != 0)
+        return refuse_first(line, e);
     if (count > CONTROLS_LINES_MAX)
         return err_set(e, -EBADMSG, "%zu instances, more than %d", count, CONTROLS_LINES_MAX);
     l = controls_lines_copy(NULL, count);
@@ -303,6 +323,7 @@ controls_file_write(int dir_fd, const struct controls_lines *l, bool *was_replac
     int code = write_temporary(dir_fd, l, e);
 
     *was_replaced = false;
+    fault_point("settings.written");
     if (code == 0 && renameat(dir_fd, TEMPORARY_NAME, dir_fd, CONTROLS_FILE) < 0)
         code = err_sys(e, -errno, "%s: cannot rename it to %s", TEMPORARY_NAME, CONTROLS_FILE);
     if (code < 0) {
@@ -310,6 +331,7 @@ controls_file_write(int dir_fd, const struct controls_lines *l, bool *was_replac
         return code;
     }
     *was_replaced = true;
+    fault_point("settings.renamed");
     /* EINVAL: a file system that has no such thing for directories. */
     if (fsync(dir_fd) < 0 && errno != EINVAL)
         return err_sys(e, -errno, "cannot bring the state directory to disk");
@@ -379,6 +401,7 @@ write_temporary(int dir_fd, const struct controls_lines *l, struct err *e)
     if (fd < 0) {
         code = err_sys(e, -errno, "%s: cannot make it", TEMPORARY_NAME);
     } else {
+        fault_point("settings.made");
         code = write_all(fd, text, octets);
         if (close(fd) < 0 && code == 0)
             code = -errno;

@@ -49,8 +49,9 @@ void controls_lines_drop(struct controls_lines *l, size_t place);
 /* The state directory, for the calls below. A descriptor, or a negative errno and `e` set. */
 int controls_file_directory(const char *state_dir, struct err *e);
 
-/* 0 and *out set, to an empty one when there is no file; -EBADMSG: it is damaged, `e` says where; otherwise
- * the negative errno of reading it, or -ENOMEM. Does not wait for what is no regular file. */
+/* 0 and *out set, to an empty one when there is no file; -EBADMSG: it is damaged, `e` says where; -EPROTONOSUPPORT: a
+ * newer sipmibd wrote it, `e` has the remedy; otherwise the negative errno of reading it, or -ENOMEM. Does not wait
+ * for what is no regular file. */
 int controls_file_read(int dir_fd, struct controls_lines **out, struct err *e);
 
 /* Rename a damaged file to CONTROLS_FILE ".damaged", over an older one. */

@@ -2,6 +2,7 @@
 /* Status code rows that somebody asked for. */
 #include "agent/controls_rows.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -226,6 +227,7 @@ make_watches(struct controls_rows *r, const struct config_instance *config)
 {
     if (!controls_rows_reserve(r, config->n_watches + 1))
         return false;
+    assert(r->entry);
     for (size_t i = 0; i < config->n_watches; i++) {
         r->entry[r->count] = make_configured(&config->watches[i]);
         if (!r->entry[r->count])

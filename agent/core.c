@@ -33,10 +33,18 @@ static void destroy(struct core *c);
 uint64_t
 core_now_ns(void)
 {
-    struct timespec now;
+    static _Atomic uint64_t
+        latest_ns; /* the clock stands still where it cannot be read, and never goes back */
+    uint64_t before_ns = atomic_load_explicit(&latest_ns, memory_order_relaxed), now_ns;
+    struct timespec now = { 0, 0 };
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    while (now_ns > before_ns &&
+           !atomic_compare_exchange_weak_explicit(&latest_ns, &before_ns, now_ns, memory_order_relaxed,
+                                                  memory_order_relaxed))
+        continue;
+    return now_ns > before_ns ? now_ns : before_ns;
 }
 
 /* ---- starting --------------------------------------------------------------------------------------------------- */
@@ -57,7 +65,7 @@ core_start(struct core **out, struct config *config, const char *config_path, st
     if (code == 0)
         code = open_shared(c, e);
     if (code == 0)
-        core_registry_follow(c, core_now_ns());
+        code = core_registry_follow(c, core_now_ns(), e);
     if (code == 0)
         code = take_up_instances(c, e);
     if (code == 0 && !core_build(c, core_now_ns()))
@@ -146,9 +154,11 @@ open_shared(struct core *c, struct err *e)
     c->controls = controls_new(config->state_dir, e);
     c->notices = c->controls ? notice_queue_new(config->notifications.queue) : NULL;
     if (c->notices)
-        code = controls_follow(c->controls, config, e);
+        code = controls_check_version(c->controls, e);
     else
         code = err_set(e, -ENOMEM, "no memory for the notifications");
+    if (code == 0)
+        code = controls_follow(c->controls, config, e);
     if (code < 0)
         return code;
     c->pseudonym = pseudonym_new(config->state_dir, e);
@@ -216,18 +226,22 @@ core_stop_fd(const struct core *c)
     return c->stop_fd;
 }
 
-void
+bool
 core_stop(struct core *c)
 {
+    bool is_ousted;
+
     if (!c)
-        return;
+        return true;
     pthread_mutex_lock(&c->mutex);
     c->is_awaited = true;
     pthread_cond_broadcast(&c->published);
     pthread_mutex_unlock(&c->mutex);
     core_request_stop(c);
     pthread_join(c->thread, NULL);
+    is_ousted = c->site.is_ousted;
     destroy(c);
+    return !is_ousted;
 }
 
 void

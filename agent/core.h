@@ -20,22 +20,24 @@ struct registry;
 
 /* Open the store, take up the lanes that are there, build a first snapshot and start the thread. Takes
  * `config` over when it succeeds. `config_path` is read again on SIGHUP. Block SIGHUP, SIGTERM and SIGINT
- * in all threads before: the core takes them from a signalfd. 0, or a negative errno and `e` set. Call
- * once. */
+ * in all threads before: the core takes them from a signalfd. 0, or a negative errno and `e` set;
+ * -EPROTONOSUPPORT: what is kept is of a newer sipmibd. Call once. */
 int core_start(struct core **out, struct config *config, const char *config_path, struct err *e);
 
-/* Ask the core to end, as SIGTERM does. Any thread. The core thread stops at once, puts what it holds into the
- * store, closes it and gives the directory's lock back. When core_stop() is not called within a second then, because
- * the AgentX thread is held in a master that does not answer, the core thread says so and ends the process itself, by
- * _exit(0): nothing is left to do but to free memory. So whoever asks for the end calls core_stop() soon. */
+/* Ask the core to end, as SIGTERM does. Any thread. The core thread stops at once, puts what it holds into the store,
+ * closes it and gives the directory's lock back. When core_stop() is not called within a second then, because the
+ * AgentX thread is held in a master that does not answer, the core thread says so and ends the process itself, by
+ * _exit(0), or 1 when core_stop() would say false: nothing is left to do but to free memory. So whoever asks for the
+ * end calls core_stop() soon. */
 void core_request_stop(struct core *c);
 
 /* A descriptor that becomes readable (and stays so) once the core was asked to end: for the other thread's
  * poll. */
 int core_stop_fd(const struct core *c);
 
-/* Wait for the thread to end and free everything. The other thread must have let go of its snapshots. */
-void core_stop(struct core *c);
+/* Wait for the thread to end and free everything. The other thread must have let go of its snapshots. False when the
+ * core ended because another sipmibd had taken the runtime directory: it said so. */
+bool core_stop(struct core *c);
 
 /* A snapshot not older than the configured snapshot_max_age, as a hold that core_snapshot_release() ends.
  * When the held one is too old the core is asked for a new one and waited for, at most `wait_ms`; then, or
@@ -55,7 +57,8 @@ void core_controls_changed(struct core *c, unsigned wait_ms);
 /* Notifications to deliver. */
 struct notice_queue *core_notices(struct core *c);
 
-/* The registrations that belong to a snapshot, and the names to serve them under; NULL when there are none. Valid while
+/* The registrations that belong to a snapshot, and the names to serve them under; NULL when there are none. Valid
+ * while
  * the snapshot is held. */
 struct registry *core_registry(const struct snapshot *s);
 const struct pseudonym *core_pseudonym(const struct core *c);

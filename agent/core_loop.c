@@ -19,7 +19,6 @@
 
 enum { EVENTS_MAX = 16 };
 
-static bool turn(struct core *c);
 static bool is_awaited_by(struct core *c, uint64_t deadline_ns);
 static int wait_ms(const struct core *c, uint64_t now_ns);
 static void answer_other_thread(struct core *c, uint64_t now_ns);
@@ -35,7 +34,7 @@ core_thread(void *core)
 
     log_line(LOG_LEVEL_INFO, LOG_AGENT, "started, %zu instance%s, runtime directory %s", c->n_instances,
              c->n_instances == 1 ? "" : "s", c->site.runtime_dir);
-    while (turn(c))
+    while (core_turn(c))
         continue;
     log_line(LOG_LEVEL_INFO, LOG_AGENT, "stopping");
     deadline_ns = core_now_ns() + CORE_PATIENCE_NS;
@@ -47,7 +46,7 @@ core_thread(void *core)
     if (!is_awaited_by(c, deadline_ns)) {
         log_line(LOG_LEVEL_INFO, LOG_AGENT,
                  "the AgentX thread is held in the master: ending without it, everything is in order");
-        _exit(0);
+        _exit(c->site.is_ousted ? 1 : 0);
     }
     return NULL;
 }
@@ -69,9 +68,8 @@ is_awaited_by(struct core *c, uint64_t deadline_ns)
     return is_awaited;
 }
 
-/* Wait once, and do what there is to do. False when the end was asked for. */
-static bool
-turn(struct core *c)
+bool
+core_turn(struct core *c)
 {
     struct epoll_event events[EVENTS_MAX];
     int count = epoll_wait(c->epoll_fd, events, EVENTS_MAX, wait_ms(c, core_now_ns()));

@@ -15,22 +15,23 @@ static void drop_unsound(struct core *c, uint64_t now_ns);
 static bool is_needed(const struct core *c);
 static int open_registry(struct core *c, struct err *e);
 
-void
-core_registry_follow(struct core *c, uint64_t now_ns)
+int
+core_registry_follow(struct core *c, uint64_t now_ns, struct err *e)
 {
     struct site *s = &c->site;
-    struct err e = { "" };
     int code;
 
     if (s->registry && !registry_is_sound(s->registry, s->runtime_fd))
         drop_unsound(c, now_ns);
     if (!s->registry && is_needed(c) && s->runtime_fd >= 0) {
-        code = open_registry(c, &e);
+        code = open_registry(c, e);
+        if (code == -EPROTONOSUPPORT && !c->snapshot)
+            return code;
         if (code == -EBUSY) /* the other thread still answers from the one before */
             code = c->said_registry_code;
         else if (code < 0 && code != c->said_registry_code)
             log_line(LOG_LEVEL_ERROR, LOG_STORE, "%s; registrations wait in the event rings, trying again",
-                     e.text);
+                     e->text);
         else if (code == 0 && c->said_registry_code != 0)
             log_line(LOG_LEVEL_INFO, LOG_STORE, "the registry is open again");
         c->said_registry_code = code;
@@ -39,6 +40,7 @@ core_registry_follow(struct core *c, uint64_t now_ns)
         instance_follow_registry(c->instance[k], s, now_ns);
     if (s->registry && !is_needed(c)) /* after those that are registrars no longer were cleared */
         let_go(c, now_ns);
+    return 0;
 }
 
 /* Snapshots hold it, and while one does it is not opened again: ours does not. */

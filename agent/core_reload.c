@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Reading the configuration again. A reload that fails changes nothing: all that can fail is done before
  * anything is changed. */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +34,6 @@ core_reload(struct core *c, uint64_t now_ns)
     struct config *next = NULL;
     struct err e = { "" };
     int code = load(c, &next, &e);
-    bool is_followed;
 
     c->reload.attempts++;
     c->reload.last_ns = now_ns;
@@ -42,16 +42,14 @@ core_reload(struct core *c, uint64_t now_ns)
         if (code < 0)
             config_free(next);
     }
-    if (code == 0) /* before instances begin that are in the new one only */
-        code = controls_follow(c->controls, next, &e);
-    is_followed = code == 0;
     if (code == 0)
         code = prepare(c, &plan, now_ns, &e);
+    if (code ==
+        0) /* last, since it is not taken back; and before instances begin that are in the new one only */
+        code = controls_follow(c->controls, next, &e);
     c->reload.last_failed = code < 0;
     if (code < 0) {
         abandon(c, &plan);
-        if (is_followed)
-            controls_follow(c->controls, c->hold->config, NULL);
         c->reload.failures++;
         snprintf(c->reload.text, sizeof(c->reload.text), "%.250s", e.text);
         log_line(LOG_LEVEL_ERROR, LOG_CONFIG, "not reloaded: %s; the configuration before stays in force",
@@ -80,9 +78,9 @@ load(struct core *c, struct config **out, struct err *e)
         return err_set(e, -ENOMEM, "no memory to read the configuration");
     code = config_load(c->config_path, out, complaints, e);
     fclose(complaints);
-    for (rest = text; code < 0 && (line = strsep(&rest, "\n"));)
+    for (rest = text; (line = strsep(&rest, "\n"));)
         if (*line)
-            log_line(LOG_LEVEL_ERROR, LOG_CONFIG, "%s", line);
+            log_line(code < 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, LOG_CONFIG, "%s", line);
     free(text);
     return code;
 }
@@ -109,8 +107,8 @@ prepare_one(struct core *c, struct plan *p, size_t k, uint64_t now_ns, struct er
         return code;
     }
     i = calloc(1, sizeof(*i));
-    code = i ? instance_take_up(i, config, &c->site, now_ns, e)
-             : err_set(e, -ENOMEM, "no memory for an instance");
+    code =
+        i ? instance_init(i, config, &c->site, now_ns, e) : err_set(e, -ENOMEM, "no memory for an instance");
     if (code < 0)
         free(i);
     else
@@ -160,12 +158,21 @@ is_planned(const struct plan *p, const struct instance *i)
     return false;
 }
 
+static void
+take_up(struct core *c, struct instance *i, uint64_t now_ns)
+{
+    site_forget_stranger(&c->site, i->name);
+    instance_begin(i, &c->site, now_ns);
+}
+
 /* Nothing here can fail. */
 static void
 carry_out(struct core *c, struct plan *p, uint64_t now_ns)
 {
+    struct err e;
     struct config_hold *before = c->hold;
 
+    assert(p->hold);
     core_put_states(c);
     c->site.notice_rate = p->hold->config->notifications.rate;
     notice_queue_set_max(c->notices, p->hold->config->notifications.queue);
@@ -173,7 +180,7 @@ carry_out(struct core *c, struct plan *p, uint64_t now_ns)
         if (find_kept(c, p->instance[k]->name))
             instance_reconfigure(p->instance[k], &p->hold->config->instances[k], &c->site, &p->sum[k]);
         else
-            site_forget_stranger(&c->site, p->instance[k]->name);
+            take_up(c, p->instance[k], now_ns);
     }
     for (size_t k = 0; k < c->n_instances; k++) {
         if (is_planned(p, c->instance[k]))
@@ -194,7 +201,7 @@ carry_out(struct core *c, struct plan *p, uint64_t now_ns)
     atomic_store_explicit(&c->max_age_ns, (uint64_t)c->hold->config->snapshot_max_age_ms * 1000000u,
                           memory_order_relaxed);
     core_look_for_strangers(c);
-    core_registry_follow(c, now_ns);
+    core_registry_follow(c, now_ns, &e);
     core_take_controls(c, now_ns);
     core_put_states(c);
     core_build(c, now_ns);

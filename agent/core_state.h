@@ -74,6 +74,9 @@ struct core {
 /* core_loop.c: the core thread. */
 void *core_thread(void *core);
 
+/* Wait once, and do what there is to do. False when the end was asked for. */
+bool core_turn(struct core *c);
+
 /* Read all lanes, build a snapshot and publish it. False: no memory, the old one stays (said once). */
 bool core_build(struct core *c, uint64_t now_ns);
 
@@ -103,7 +106,8 @@ void core_put_states(struct core *c);
 void core_take_controls(struct core *c, uint64_t now_ns);
 
 /* core_registry.c: see whether the registry is there, and is needed; instances follow it. */
-void core_registry_follow(struct core *c, uint64_t now_ns);
+/* 0; -EPROTONOSUPPORT and `e` set at the start, when it is of a newer sipmibd; other trouble is logged. */
+int core_registry_follow(struct core *c, uint64_t now_ns, struct err *e);
 void core_registry_close(struct core *c, uint64_t now_ns);
 
 /* When that is next to be looked through for what is over; SITE_NEVER. */

@@ -10,19 +10,21 @@
 
 #include "agent/core_state.h"
 #include "agent/log.h"
+#include "sipcore/fault.h"
 
 static void put_all(struct core *c);
 
 void
 core_tick(struct core *c, uint64_t now_ns)
 {
+    struct err e;
     bool is_fresh = c->built_ns != 0 && now_ns - c->built_ns < CORE_TICK_NS;
 
     site_commit(&c->site, now_ns); /* nothing is under way when the files are checked */
     core_follow_site(c);
     if (c->site.is_ousted)
         return; /* core_follow_site() asked for the end */
-    core_registry_follow(c, now_ns);
+    core_registry_follow(c, now_ns, &e);
     for (size_t k = 0; k < c->n_instances; k++)
         instance_tick(c->instance[k], &c->site, is_fresh, now_ns);
     core_take_controls(c, now_ns);
@@ -69,7 +71,9 @@ put_all(struct core *c)
         for (size_t k = 0; k < c->n_instances; k++)
             if (!c->instance[k]->is_unread)
                 instance_put_all(c->instance[k], t);
+        fault_point("store.put_all");
         code = store_commit(t, &e);
+        fault_point("store.replaced");
     }
     if (code < 0 && code != c->said_put_code)
         log_line(LOG_LEVEL_ERROR, LOG_STORE, "%s; trying again", e.text);

@@ -4,22 +4,26 @@
 #include "agent/instance.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/instance_internal.h"
 #include "agent/log.h"
+#include "sipcore/fault.h"
 
 enum { LOOK_AGAIN_NS = 3000000 };
 
 static void read_store(struct instance *i, struct site *site, uint64_t now_ns);
 static void reconcile(struct instance *i, struct site *site, uint64_t now_ns);
+static void look_for_lost(struct instance *i, struct site *site, uint64_t now_ns);
 static void note_gone(struct instance *i, const char *name);
 static void look_at_closed(struct instance *i, struct site *site, const char *name, uint64_t now_ns);
-static bool is_of(const struct lane *l, const char *event_name);
-static void note_software(struct instance *i);
+static ino_t inode_of(const struct instance *i, const char *name);
 static void sum_messages(const struct instance *i, uint64_t *in, uint64_t *out);
 static void hear(struct instance *i, bool collector_moved, uint64_t now_ns);
 
@@ -28,6 +32,17 @@ static void hear(struct instance *i, bool collector_moved, uint64_t now_ns);
 int
 instance_take_up(struct instance *i, const struct config_instance *config, struct site *site, uint64_t now_ns,
                  struct err *e)
+{
+    int code = instance_init(i, config, site, now_ns, e);
+
+    if (code == 0)
+        instance_begin(i, site, now_ns);
+    return code;
+}
+
+int
+instance_init(struct instance *i, const struct config_instance *config, struct site *site, uint64_t now_ns,
+              struct err *e)
 {
     int code;
 
@@ -49,14 +64,23 @@ instance_take_up(struct instance *i, const struct config_instance *config, struc
     row_order_seed(&i->sum, config);
     oper_state_init(&i->state, now_ns);
     i->is_unread = true;
+    return 0;
+}
+
+void
+instance_begin(struct instance *i, struct site *site, uint64_t now_ns)
+{
+    instance_follow_all(i);
     read_store(i, site, now_ns);
+    fault_point("start.read");
     instance_follow_registry(i, site, now_ns);
     instance_follow_controls(i, site, now_ns); /* before anything is found that is worth a notification */
     instance_directory_look(i, site);
     instance_scan(i, site, now_ns);
+    fault_point("start.scanned");
     reconcile(i, site, now_ns);
     instance_notify_tick(i, now_ns); /* windows of thresholds begin with what was counted before */
-    return 0;
+    i->follow_left = 0;
 }
 
 /* What the store keeps becomes what the instance holds. Nothing kept: counting begins now. Until it could
@@ -75,8 +99,7 @@ read_store(struct instance *i, struct site *site, uint64_t now_ns)
         return;
     code = store_get(site->store, i->name, &totals, &i->state, now_ns, &e);
     if (code == -EBADMSG) {
-        log_line(LOG_LEVEL_ERROR, LOG_STORE, "instance %s: %s: what ended writers counted is lost", i->name,
-                 e.text);
+        instance_say(i, LOG_LEVEL_ERROR, LOG_STORE, ": %s: what ended writers counted is lost", e.text);
         oper_state_init(&i->state, now_ns);
     }
     if (code == 0) {
@@ -127,30 +150,81 @@ dark_ends_ns(const struct instance *i, uint64_t now_ns)
     return first_ns > i->state.last_change_ns ? first_ns : now_ns;
 }
 
+/* Is there a file that may be a lane's, but could not be taken up yet? Then no lane is lost for not being there. */
+static bool
+may_have_more(const struct instance *i)
+{
+    bool may = i->dir_fd < 0 || i->must_scan || i->must_search || i->lanes.is_refusing;
+
+    for (uint32_t k = 0; k < i->lanes.n_aside; k++)
+        may |= i->lanes.aside[k].retry_ns != 0;
+    return may;
+}
+
+/* What the store knows of, and is not there any more. */
+static void
+count_unseen(void *context, const uint8_t identity[LANE_IDENTITY_OCTETS], enum store_lane stage)
+{
+    struct reconciliation *r = context;
+
+    r->lost += stage == STORE_LANE_ATTACHED && !lane_set_find_identity(&r->instance->lanes, identity);
+}
+
+/* Without its lanes an instance would be served less than it was, and more again when they come into sight. */
+static void
+note_unseen(struct instance *i, struct store *store)
+{
+    struct reconciliation r = { .instance = i, .store = store };
+    struct err e;
+
+    if (i->dir_fd < 0 || i->must_scan) {
+        if (!store || store_each_lane(store, i->name, count_unseen, &r, &e) < 0)
+            return; /* as it was */
+    }
+    if (r.lost > 0 && !i->is_unseen)
+        log_line(LOG_LEVEL_ERROR, LOG_LANE,
+                 "instance %s: not served until its directory can be read: %u "
+                 "lane%s there %s counts",
+                 i->name, r.lost, r.lost == 1 ? "" : "s", r.lost == 1 ? "has" : "have");
+    i->is_unseen = r.lost > 0;
+}
+
+static void
+look_for_lost(struct instance *i, struct site *site, uint64_t now_ns)
+{
+    struct reconciliation r = { .instance = i, .store = site->store };
+    struct err e;
+
+    i->must_reconcile = !site->store || may_have_more(i);
+    note_unseen(i, site->store);
+    if (i->must_reconcile)
+        return;
+    r.all_seen = i->lanes.n_aside == 0 && i->lanes.aside_over == 0;
+    if (store_each_lane(site->store, i->name, reconcile_lane, &r, &e) < 0) {
+        instance_say(i, LOG_LEVEL_ERROR, LOG_STORE, ": %s", e.text);
+        i->must_reconcile = true;
+    }
+    if (r.lost > 0) {
+        instance_say(i, LOG_LEVEL_WARNING, LOG_LANE,
+                     ": the file%s of %u lane%s %s removed while no agent ran, or "
+                     "before one was killed: what %s "
+                     "counted is lost",
+                     r.lost == 1 ? "" : "s", r.lost, r.lost == 1 ? "" : "s", r.lost == 1 ? "was" : "were",
+                     r.lost == 1 ? "it" : "they");
+        i->vanished += r.lost;
+        instance_lose(i, now_ns);
+    }
+}
+
 /* Compare what was there when an agent last looked with what is there now, and decide what happened
  * meanwhile. */
 static void
 reconcile(struct instance *i, struct site *site, uint64_t now_ns)
 {
-    struct reconciliation r = { .instance = i, .store = site->store };
     bool has_collector = false;
     uint64_t in, out;
-    struct err e;
 
-    r.all_seen = i->dir_fd >= 0 && !i->must_scan && !i->lanes.is_refusing && i->lanes.n_aside == 0 &&
-                 i->lanes.aside_over == 0;
-    if (site->store && store_each_lane(site->store, i->name, reconcile_lane, &r, &e) < 0)
-        log_line(LOG_LEVEL_ERROR, LOG_STORE, "instance %s: %s", i->name, e.text);
-    if (r.lost > 0) {
-        log_line(
-            LOG_LEVEL_WARNING, LOG_LANE,
-            "instance %s: the file%s of %u lane%s %s removed while no agent ran, or before one was killed: what %s "
-            "counted is lost",
-            i->name, r.lost == 1 ? "" : "s", r.lost, r.lost == 1 ? "" : "s", r.lost == 1 ? "was" : "were",
-            r.lost == 1 ? "it" : "they");
-        i->vanished += r.lost;
-        instance_lose(i, now_ns);
-    }
+    look_for_lost(i, site, now_ns);
     for (uint32_t k = 0; k < i->lanes.count; k++) {
         struct lane *l = i->lanes.lane[k];
 
@@ -164,6 +238,7 @@ reconcile(struct instance *i, struct site *site, uint64_t now_ns)
     /* Writers that died and writers that came in the dark: the entity was down between them. */
     instance_decide(i, true, dark_ends_ns(i, now_ns));
     instance_decide(i, false, now_ns);
+    fault_point("start.reconciled");
     instance_follow(i, site, now_ns);
     instance_settle(i, site, now_ns);
 }
@@ -172,11 +247,11 @@ void
 instance_let_go(struct instance *i, struct site *site)
 {
     site_commit(site, i->taken_up_ns); /* lanes in the batch go with the instance */
+    interest_fini(&i->interest, i->dir_fd);
     instance_directory_close(i, site);
-    interest_fini(&i->interest);
     site->lanes -= i->lanes.count;
     for (uint32_t k = 0; k < i->lanes.count; k++)
-        instance_free_bindings(i->lanes.lane[k]);
+        instance_free_bindings(i, i->lanes.lane[k]);
     lane_set_fini(&i->lanes);
     site->capped_before += i->notifier.capped.total;
     notifier_fini(&i->notifier);
@@ -216,6 +291,8 @@ instance_event(struct instance *i, struct site *site, const struct watcher_event
             interest_apply(&i->interest, i->dir_fd, i->name);
         return;
     }
+    if (event->mask & (IN_CREATE | IN_MOVED_TO) && i->dir_fd >= 0)
+        interest_hear(&i->interest, i->dir_fd, event->name, i->name);
     if (event->mask & (IN_CREATE | IN_MOVED_TO))
         instance_attach(i, site, event->name, now_ns);
     if (event->mask & (IN_DELETE | IN_MOVED_FROM))
@@ -229,9 +306,23 @@ static void
 note_gone(struct instance *i, const char *name)
 {
     instance_detach_aside(i, name);
-    for (uint32_t k = 0; k < i->lanes.count; k++)
-        if (strcmp(i->lanes.lane[k]->name, name) == 0)
-            i->must_check_files = true;
+    i->must_check_files = true;
+    i->must_search |=
+        i->lanes.is_refusing || i->lanes.aside_over > 0; /* it may be one of those not remembered */
+}
+
+/* The inode of a file that is called so in the directory. A lane is made
+ * without a name (O_TMPFILE). To the kernel it keeps that of such a file, "#"
+ * and the number of its inode, for as long as its writer has it, whatever else
+ * it is called. 0: there is none. */
+static ino_t
+inode_of(const struct instance *i, const char *name)
+{
+    struct stat st;
+
+    if (name[0] == '#')
+        return (ino_t)strtoull(name + 1, NULL, 10);
+    return i->dir_fd >= 0 && fstatat(i->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ? st.st_ino : 0;
 }
 
 /* Somebody who could write to the file has let go of it. A death is taken in at once: what comes up later
@@ -239,34 +330,22 @@ note_gone(struct instance *i, const char *name)
 static void
 look_at_closed(struct instance *i, struct site *site, const char *name, uint64_t now_ns)
 {
+    struct lane *l;
+
     if (lane_set_find_aside(&i->lanes, name)) {
         instance_attach(i, site, name, now_ns); /* it may have been looked at before all of it was there */
         return;
     }
-    for (uint32_t k = 0; k < i->lanes.count; k++) {
-        struct lane *l = i->lanes.lane[k];
-
-        if (l->stage != LANE_LIVE || !is_of(l, name))
-            continue;
-        if (instance_check_lane(i, site, l, now_ns)) {
-            instance_decide(i, false, now_ns);
-            continue;
-        }
-        /* The kernel tells of a close just before it drops the lock: look again a little later. */
-        l->look_ns = now_ns + LOOK_AGAIN_NS;
-        site_look_at(site, l->look_ns);
+    l = lane_set_find(&i->lanes, i->dir_device, inode_of(i, name));
+    if (!l || l->stage != LANE_LIVE)
+        return;
+    if (instance_check_lane(i, site, l, now_ns)) {
+        instance_decide(i, false, now_ns);
+        return;
     }
-}
-
-/* A lane is made without a name (O_TMPFILE). To the kernel it keeps that of such a file, "#" and the number of its
- * inode, for as long as its writer has it, whatever else it is called. */
-static bool
-is_of(const struct lane *l, const char *event_name)
-{
-    char unnamed[32];
-
-    snprintf(unnamed, sizeof(unnamed), "#%ju", (uintmax_t)l->inode);
-    return strcmp(l->name, event_name) == 0 || strcmp(unnamed, event_name) == 0;
+    /* The kernel tells of a close just before it drops the lock: look again a little later. */
+    l->look_ns = now_ns + LOOK_AGAIN_NS;
+    site_look_at(site, l->look_ns);
 }
 
 void
@@ -282,6 +361,7 @@ instance_finish_events(struct instance *i, struct site *site, uint64_t now_ns)
 void
 instance_look(struct instance *i, struct site *site, uint64_t now_ns)
 {
+    instance_follow_more(i);
     if (i->must_look)
         instance_directory_look(i, site);
     if (i->must_scan)
@@ -309,15 +389,18 @@ instance_look(struct instance *i, struct site *site, uint64_t now_ns)
 void
 instance_tick(struct instance *i, struct site *site, bool is_fresh, uint64_t now_ns)
 {
+    instance_follow_more(i);
     if (i->is_unread)
         read_store(i, site, now_ns);
     if (i->must_look || i->dir_fd < 0 || site->watcher.is_blind)
         instance_directory_look(i, site);
     else if (!i->interest.is_set)
         interest_apply(&i->interest, i->dir_fd, i->name);
-    if (i->must_scan || site->watcher.is_blind)
+    if (i->must_scan || i->must_search || site->watcher.is_blind)
         instance_scan(i, site, now_ns);
     instance_retry_aside(i, site, now_ns);
+    if (i->must_reconcile)
+        look_for_lost(i, site, now_ns);
     for (uint32_t k = 0; k < i->lanes.count; k++)
         if (i->lanes.lane[k]->stage == LANE_LIVE)
             instance_check_lane(i, site, i->lanes.lane[k], now_ns);
@@ -334,6 +417,7 @@ instance_tick(struct instance *i, struct site *site, bool is_fresh, uint64_t now
     instance_keep_places(i, site, now_ns);
     instance_notify_tick(i, now_ns);
     instance_settle(i, site, now_ns);
+    instance_say_held_back(i);
 }
 
 void
@@ -405,94 +489,6 @@ hear(struct instance *i, bool collector_moved, uint64_t now_ns)
         return;
     oper_state_heard(&i->state, in, out, collector_moved, now_ns);
     i->state_changed = true;
-}
-
-/* Which lanes are there, and what those of one kind declared last. */
-static struct oper_evidence
-gather(const struct instance *i, bool known_only, uint64_t now_ns)
-{
-    struct oper_evidence evidence = {
-        .now_ns = now_ns,
-        .stale_after_ns = (uint64_t)i->config->stale_after_s * 1000000000u,
-    };
-    uint64_t declared_ns[2] = { 0, 0 };
-    uint32_t declared[2] = { 0, 0 };
-
-    for (uint32_t k = 0; k < i->lanes.count; k++) {
-        const struct lane *l = i->lanes.lane[k];
-        uint64_t started = l->reader.header.started_monotonic_ns;
-        bool kind = lane_is_collector(l);
-
-        if (l->stage != LANE_LIVE || (known_only && !l->was_known))
-            continue;
-        if (kind)
-            evidence.collectors++;
-        else if (evidence.writers++ == 0 || started < evidence.earliest_start_ns)
-            evidence.earliest_start_ns = started;
-        if (l->declared != 0 && l->declared_ns >= declared_ns[kind]) {
-            declared[kind] = l->declared;
-            declared_ns[kind] = l->declared_ns;
-        }
-    }
-    evidence.declared = declared[evidence.writers == 0];
-    evidence.declared_ns = declared_ns[evidence.writers == 0];
-    return evidence;
-}
-
-/* Trouble is for those who read warnings only. */
-static void
-say_status(const struct instance *i, uint32_t before, const struct oper_evidence *evidence)
-{
-    uint32_t status = i->state.oper_status;
-    bool is_trouble = status == OPER_DOWN || status == OPER_CONGESTED;
-
-    log_line(is_trouble ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, LOG_STATE,
-             "instance %s is %s, was %s; %u writer%s, %u collector%s", i->name, oper_status_name(status),
-             oper_status_name(before), evidence->writers, evidence->writers == 1 ? "" : "s",
-             evidence->collectors, evidence->collectors == 1 ? "" : "s");
-}
-
-void
-instance_decide(struct instance *i, bool known_only, uint64_t now_ns)
-{
-    struct oper_evidence evidence = gather(i, known_only, now_ns);
-    uint32_t before = i->state.oper_status;
-    uint64_t gone_before = i->state.writers_gone_ns;
-    uint32_t had_before = i->state.had_writer;
-
-    if (!known_only)
-        note_software(i);
-    if (oper_state_decide(&i->state, &evidence)) {
-        say_status(i, before, &evidence);
-        notifier_state(&i->notifier, before, &i->state, now_ns);
-        i->state_changed = true;
-    }
-    if (i->state.writers_gone_ns != gone_before || i->state.had_writer != had_before)
-        i->state_changed = true;
-}
-
-/* The newest writer's word; a collector's only where there is no other. What was last known stays. */
-static void
-note_software(struct instance *i)
-{
-    const struct lane_header *newest = NULL;
-    bool is_collector = true;
-
-    for (uint32_t k = 0; k < i->lanes.count; k++) {
-        const struct lane *l = i->lanes.lane[k];
-        const struct lane_header *h = &l->reader.header;
-
-        if (l->stage != LANE_LIVE || h->software[0] == '\0' ||
-            (newest && !is_collector && lane_is_collector(l)))
-            continue;
-        if (!newest || (is_collector && !lane_is_collector(l)) ||
-            h->started_monotonic_ns > newest->started_monotonic_ns) {
-            newest = h;
-            is_collector = lane_is_collector(l);
-        }
-    }
-    if (newest)
-        memcpy(i->software, newest->software, sizeof(i->software));
 }
 
 void

@@ -11,6 +11,7 @@
 
 #include "agent/interest.h"
 #include "agent/lane_set.h"
+#include "agent/log.h"
 #include "agent/notifier.h"
 #include "agent/oper_state.h"
 #include "agent/row_order.h"
@@ -19,14 +20,28 @@
 #include "sipcore/err.h"
 #include "sipcore/tally.h"
 
+/* Which lanes are there, and what those of one kind (collectors are the other)
+ * declared last. */
+struct instance_evidence {
+    struct oper_evidence all;
+    uint64_t declared_ns[2];
+    uint32_t declared[2];
+};
+
 struct instance {
     char name[CONFIG_NAME_OCTETS];
     const struct config_instance *config; /* of the configuration in force */
     int dir_fd;                           /* -1: could not be opened */
     int watch;                            /* -1: none */
+    dev_t dir_device;
     ino_t dir_inode;
-    bool must_look;         /* at the directory: something happened to it, or it could not be opened */
-    bool must_scan;         /* for lanes: events were lost, or there may be room again */
+    struct log_quota log_quota[LOG_TOPICS];
+    bool must_look;      /* at the directory: something happened to it, or it could not be opened */
+    bool must_scan;      /* for lanes: events were lost, or there may be room again */
+    bool must_search;    /* the same at the next tick: one that could not be taken up is not remembered */
+    bool must_reconcile; /* with what the store knows: not all that is in the directory was seen yet */
+    bool
+        is_unseen; /* ... and the directory cannot be read, which has lanes that were served: it is not served */
     bool must_check_files;  /* a lane's file may have been removed */
     bool must_settle;       /* a lane is to be registered, retained or removed */
     bool is_unread;         /* the store could not be asked yet what it keeps */
@@ -40,17 +55,23 @@ struct instance {
     struct row_order order; /* rows of `sum` in the order of their OIDs */
     struct instance_state state;
     struct interest interest;
-    uint64_t taken_up_ns;         /* what was recorded before is no news */
-    struct notifier notifier;     /* has the core's copy of the control rows, too */
-    uint64_t controls_generation; /* of that copy */
-    bool must_follow_controls;    /* they changed, and could not be followed; or a one-shot was spent */
-    bool keeps_registrations;     /* it is a registrar */
-    uint32_t registry_id;         /* 0: no registrar, or the registry cannot be asked yet */
-    uint64_t registry_generation; /* of the registry that gave it */
-    uint64_t events;              /* taken off the rings, since the agent started */
-    struct flood events_lost;     /* overwritten before they were read */
-    uint64_t bindings_broken; /* sets of bindings of which a part was lost: they heal at the next refresh */
-    uint64_t poll_ns;         /* when the rings are looked at again */
+    uint64_t taken_up_ns;              /* what was recorded before is no news */
+    struct notifier notifier;          /* has the core's copy of the control rows, too */
+    uint64_t controls_generation;      /* of that copy */
+    bool must_follow_controls;         /* they changed, and could not be followed; or a one-shot was spent */
+    bool keeps_registrations;          /* it is a registrar */
+    uint32_t registry_id;              /* 0: no registrar, or the registry cannot be asked yet */
+    uint64_t registry_generation;      /* of the registry that gave it */
+    struct instance_evidence evidence; /* gathered for the state events of ... */
+    const struct lane *evidence_of;    /* ... the lane that is being followed; NULL: not gathered */
+    uint32_t follow_left;              /* so much of the rings may be read in this turn */
+    uint32_t follow_from;              /* the lane whose turn it is */
+    uint64_t events;                   /* taken off the rings, since the agent started */
+    struct flood events_lost;          /* overwritten before they were read, or kept: registrations */
+    uint64_t events_lost_again; /* of those, how many were read before: read + lost - again = written */
+    uint64_t bindings_broken;   /* sets of bindings of which a part was lost: they heal at the next refresh */
+    size_t sets_octets;         /* of those that are not complete yet */
+    uint64_t poll_ns;           /* when the rings are looked at again */
     uint64_t poll_delay_ns;
     char software[LANE_TEXT_OCTETS]; /* as the newest writer calls itself */
     uint64_t retired;                /* lanes, since the agent started */
@@ -64,6 +85,11 @@ struct instance {
  * or -ENOMEM. */
 int instance_take_up(struct instance *i, const struct config_instance *config, struct site *site,
                      uint64_t now_ns, struct err *e);
+
+/* The same in two steps. All that can fail (0, or -ENOMEM; then there is nothing to let go); and the rest. */
+int instance_init(struct instance *i, const struct config_instance *config, struct site *site,
+                  uint64_t now_ns, struct err *e);
+void instance_begin(struct instance *i, struct site *site, uint64_t now_ns);
 
 /* Before an orderly end: retain what is held of lanes whose files were removed, so that the next start goes
  * on where this agent was. The lanes become retired, their writers' further counts are seen by nobody. */

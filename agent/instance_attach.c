@@ -9,10 +9,12 @@
 
 #include "agent/instance_internal.h"
 #include "agent/log.h"
+#include "sipcore/fault.h"
 
 enum { RETRY_FIRST_MS = 1000, RETRY_MOST_MS = 60000 };
 
 static bool is_lane_name(const char *name);
+static bool is_known(struct instance *i, const char *name, const struct stat *st);
 static bool has_room(struct instance *i, const struct site *site);
 static int open_lane(struct instance *i, struct site *site, struct lane *l, struct err *e);
 static void set_aside(struct instance *i, const char *name, const struct stat *st, int code,
@@ -31,13 +33,14 @@ instance_attach(struct instance *i, struct site *site, const char *name, uint64_
     if (!is_lane_name(name) || i->dir_fd < 0)
         return;
     if (fstatat(i->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+        i->must_search |= errno != ENOENT;
         instance_detach_aside(i, name);
         return;
     }
     aside = lane_set_find_aside(&i->lanes, name);
     if (aside && lane_aside_is(aside, &st) && (aside->retry_ns == 0 || aside->retry_ns > now_ns))
         return;
-    if (lane_set_find(&i->lanes, name, st.st_ino) || !has_room(i, site))
+    if (is_known(i, name, &st) || !has_room(i, site))
         return;
     l = lane_new(name);
     code = l ? open_lane(i, site, l, &e) : err_set(&e, -ENOMEM, "no memory for a lane");
@@ -45,7 +48,10 @@ instance_attach(struct instance *i, struct site *site, const char *name, uint64_
         instance_detach_aside(i, name);
         site->lanes++;
         i->must_settle = true;
-        log_line(LOG_LEVEL_DEBUG, LOG_LANE, "instance %s: lane %s attached, pid %lld", i->name, name,
+        i->poll_ns = now_ns; /* without lanes there was nothing to poll */
+        site_look_at(site, now_ns);
+        fault_point("attach.added");
+        log_line(LOG_LEVEL_DEBUG, LOG_LANE, "instance %s: lane %s attached, pid %lld", i->name, l->label,
                  (long long)l->reader.header.pid);
         return;
     }
@@ -62,19 +68,42 @@ is_lane_name(const char *name)
     return octets > suffix && name[0] != '.' && strcmp(name + octets - suffix, LANE_SUFFIX) == 0;
 }
 
+/* Whether the file is attached. One that was renamed goes on under its new
+ * name; one of two names is a copy. */
+static bool
+is_known(struct instance *i, const char *name, const struct stat *st)
+{
+    struct lane *l = lane_set_find(&i->lanes, st->st_dev, st->st_ino);
+    struct stat old;
+
+    if (!l || strcmp(l->name, name) == 0)
+        return l != NULL;
+    if (fstatat(i->dir_fd, l->name, &old, AT_SYMLINK_NOFOLLOW) == 0 && old.st_ino == l->inode &&
+        old.st_dev == l->device)
+        return false;
+    if (lane_rename(l, name) == 0)
+        instance_detach_aside(i, name);
+    return true;
+}
+
+/* The last of the agent's room is for instances that have little of it: no one
+ * can take all. */
 static bool
 has_room(struct instance *i, const struct site *site)
 {
-    if (i->lanes.count < SITE_INSTANCE_LANES_MAX && site->lanes < SITE_LANES_MAX) {
+    bool is_small = i->lanes.count < SITE_SMALL_LANES;
+
+    if (i->lanes.count < SITE_INSTANCE_LANES_MAX &&
+        site->lanes < SITE_LANES_MAX - (is_small ? 0 : SITE_LANES_KEPT)) {
         i->lanes.is_refusing = false;
         return true;
     }
     i->lanes.refused++;
     if (!i->lanes.is_refusing)
-        log_line(
-            LOG_LEVEL_ERROR, LOG_LANE,
-            "instance %s: more lanes than the agent takes (%d of an instance, %d in all): their counts are missing",
-            i->name, SITE_INSTANCE_LANES_MAX, SITE_LANES_MAX);
+        instance_say(i, LOG_LEVEL_ERROR, LOG_LANE,
+                     ": more lanes than the agent takes (%d of an instance, %d in "
+                     "all): their counts are missing",
+                     SITE_INSTANCE_LANES_MAX, SITE_LANES_MAX);
     i->lanes.is_refusing = true;
     return false;
 }
@@ -89,6 +118,7 @@ open_lane(struct instance *i, struct site *site, struct lane *l, struct err *e)
     struct stat st;
     int code = lane_reader_open(&l->reader, i->dir_fd, l->name, e);
 
+    fault_point("attach.opened");
     if (code < 0)
         return code;
     if (fstat(l->reader.fd, &st) < 0)
@@ -101,9 +131,11 @@ open_lane(struct instance *i, struct site *site, struct lane *l, struct err *e)
                                   strnlen(l->reader.header.instance, LANE_TEXT_OCTETS)));
     twin = lane_set_find_identity(&i->lanes, l->reader.header.identity);
     if (twin)
-        return err_set(e, -EBADMSG, "it is a copy of %s", twin->name);
+        return err_set(e, -EBADMSG, "it is a copy of %s", twin->label);
     if (site->store)
         stage = store_lane(site->store, i->name, l->reader.header.identity);
+    if (stage == STORE_LANE_UNREADABLE) /* counted twice, if it is retired */
+        return err_set(e, -EAGAIN, "the store cannot tell whether its counts are kept already");
     if (stage == STORE_LANE_RETIRED && lane_reader_alive(&l->reader))
         return err_set(e, -EBADMSG, "it was damaged before, and its counts up to then are kept");
     l->stage = stage == STORE_LANE_RETIRED ? LANE_RETIRED : LANE_LIVE;
@@ -116,7 +148,8 @@ open_lane(struct instance *i, struct site *site, struct lane *l, struct err *e)
     return 0;
 }
 
-/* Say it once for each file and kind of trouble. */
+/* Say it once for each file and kind of trouble; of another ABI version there may be as many as there are writers: once
+ * for all of them. */
 static void
 set_aside(struct instance *i, const char *name, const struct stat *st, int code, const char *reason,
           uint64_t now_ns)
@@ -124,7 +157,9 @@ set_aside(struct instance *i, const char *name, const struct stat *st, int code,
     struct lane_aside *a = lane_set_put_aside(&i->lanes, name, st);
     const char *remedy = "look at the file, then remove it";
     char escaped[256];
+    bool is_new;
 
+    i->must_search |= !a && is_passing(code);
     if (!a)
         return;
     if (is_passing(code)) {
@@ -141,11 +176,14 @@ set_aside(struct instance *i, const char *name, const struct stat *st, int code,
     else if (code == -EMFILE || code == -ENFILE)
         remedy = "raise the limit on open files (LimitNOFILE); trying again";
     else if (code == -EPROTONOSUPPORT)
-        remedy = "sipmibd and the SIP server's libsipstat must be of one version: upgrade the older";
+        remedy = "its counts are left out, and others' of its kind; upgrade the "
+                 "older of sipmibd and the SIP "
+                 "server's libsipstat, then restart that server";
+    is_new = a->code != code && (code != -EPROTONOSUPPORT || lane_set_other_abi(&i->lanes) == 0);
     snprintf(a->reason, sizeof(a->reason), "%.190s", reason);
-    if (a->code != code)
-        log_line(LOG_LEVEL_WARNING, LOG_LANE, "instance %s: lane %s set aside: %s; %s", i->name,
-                 log_escape(escaped, sizeof(escaped), name, strlen(name)), reason, remedy);
+    if (is_new)
+        instance_say(i, LOG_LEVEL_WARNING, LOG_LANE, ": lane %s set aside: %s; %s",
+                     log_escape(escaped, sizeof(escaped), name, strlen(name)), reason, remedy);
     a->code = code;
 }
 

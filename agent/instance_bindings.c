@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Sets of bindings that take more than one record: put together, and given to the registry when they are whole. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 
 enum {
     SET_OCTETS_MAX = 256 << 10, /* of one set: far more contacts than a user keeps */
+    SETS_OCTETS_MAX = 16 << 20, /* of all that an instance has under way */
     RECORD_CONTACTS_MAX = LANE_RECORD_MAX / sizeof(struct lane_contact),
     EXPIRES_DEFAULT_S = 3600 /* RFC 3261 10.2: where neither the registrar nor the configuration says */
 };
@@ -23,8 +25,11 @@ struct lane_bindings {
 };
 
 static bool continues(const struct lane_bindings *p, const struct ring_event *event);
-static bool begin(struct lane *l, const struct ring_event *event);
-static bool append(struct lane_bindings *p, const struct ring_event *event);
+static bool begin(struct instance *i, struct registry_batch *batch, struct lane *l,
+                  const struct ring_event *event);
+static bool append(struct instance *i, struct lane_bindings *p, struct registry_batch *batch,
+                   const struct ring_event *event);
+static void lack_memory(struct registry_batch *batch);
 static void put(struct instance *i, struct registry_batch *batch, const struct ring_event *event,
                 struct span aor, struct span contacts, uint32_t most);
 
@@ -41,12 +46,10 @@ instance_take_bindings(struct instance *i, struct registry_batch *batch, struct 
         put(i, batch, event, event->aor, event->contacts, event->bindings.contacts);
         return;
     }
-    if (!l->parts && !begin(l, event)) {
-        i->bindings_broken++;
+    if (!l->parts && !begin(i, batch, l, event))
         return;
-    }
     p = l->parts;
-    if (!p->is_broken && (event->bindings.part != p->next_part || !append(p, event))) {
+    if (!p->is_broken && (event->bindings.part != p->next_part || !append(i, p, batch, event))) {
         p->is_broken = true;
         i->bindings_broken++;
     }
@@ -55,7 +58,14 @@ instance_take_bindings(struct instance *i, struct registry_batch *batch, struct 
         return;
     if (!p->is_broken)
         put(i, batch, event, span_of(p->aor, p->aor_octets), span_of(p->text, p->octets), p->contacts);
-    instance_free_bindings(l);
+    instance_free_bindings(i, l);
+}
+
+/* The set is read again, with all that is in the batch. */
+static void
+lack_memory(struct registry_batch *batch)
+{
+    registry_fail(batch, -ENOMEM, "put a set of bindings together");
 }
 
 /* Whether a record belongs to the set: the next part of it, of the same address-of-record. */
@@ -68,12 +78,19 @@ continues(const struct lane_bindings *p, const struct ring_event *event)
 
 /* A set whose first part is missing begins, too: broken, so that the rest of it counts no second time. */
 static bool
-begin(struct lane *l, const struct ring_event *event)
+begin(struct instance *i, struct registry_batch *batch, struct lane *l, const struct ring_event *event)
 {
-    struct lane_bindings *p = event->aor.length <= LANE_AOR_MAX ? calloc(1, sizeof(*p)) : NULL;
+    struct lane_bindings *p;
 
-    if (!p)
+    if (event->aor.length > LANE_AOR_MAX) {
+        i->bindings_broken++;
         return false;
+    }
+    p = calloc(1, sizeof(*p));
+    if (!p) {
+        lack_memory(batch);
+        return false;
+    }
     p->start = l->place;
     p->start.position -= event->record.octets;
     p->start.next_sequence = event->record.sequence;
@@ -83,8 +100,10 @@ begin(struct lane *l, const struct ring_event *event)
     return true;
 }
 
+/* False when the set is too large. */
 static bool
-append(struct lane_bindings *p, const struct ring_event *event)
+append(struct instance *i, struct lane_bindings *p, struct registry_batch *batch,
+       const struct ring_event *event)
 {
     size_t octets = p->octets + event->contacts.length;
 
@@ -92,10 +111,17 @@ append(struct lane_bindings *p, const struct ring_event *event)
         return false;
     if (octets > p->allocated) {
         size_t wanted = octets * 2;
-        uint8_t *grown = realloc(p->text, wanted);
+        uint8_t *grown;
 
-        if (!grown)
+        if (i->sets_octets + wanted - p->allocated > SETS_OCTETS_MAX)
             return false;
+        grown = realloc(p->text, wanted);
+
+        if (!grown) {
+            lack_memory(batch);
+            return true;
+        }
+        i->sets_octets += wanted - p->allocated;
         p->text = grown;
         p->allocated = wanted;
     }
@@ -117,7 +143,7 @@ put(struct instance *i, struct registry_batch *batch, const struct ring_event *e
     if (most > RECORD_CONTACTS_MAX)
         binding = malloc(most * sizeof(*binding));
     if (!binding) {
-        i->bindings_broken++;
+        lack_memory(batch);
         return;
     }
     binding[0] = (struct lane_binding){ 0 };
@@ -134,7 +160,7 @@ instance_break_bindings(struct instance *i, struct lane *l)
 {
     if (l->parts && !l->parts->is_broken)
         i->bindings_broken++;
-    instance_free_bindings(l);
+    instance_free_bindings(i, l);
 }
 
 const struct ring_cursor *
@@ -144,10 +170,12 @@ instance_safe_place(const struct lane *l)
 }
 
 void
-instance_free_bindings(struct lane *l)
+instance_free_bindings(struct instance *i, struct lane *l)
 {
-    if (l->parts)
+    if (l->parts) {
+        i->sets_octets -= l->parts->allocated;
         free(l->parts->text);
+    }
     free(l->parts);
     l->parts = NULL;
 }

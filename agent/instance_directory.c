@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -14,7 +15,12 @@
 
 enum { TEMPORARY_AGE_S = 60 };
 
-static int open_directory(const struct instance *i, const struct site *site, struct err *e);
+/* Sticky: writers of the group make lanes, and cannot remove or rename each other's. */
+#define MODE 03770u
+
+static int open_directory(struct instance *i, const struct site *site, struct err *e);
+static bool is_member(gid_t group);
+static int settle(struct instance *i, int fd, gid_t group, bool is_made, struct err *e);
 static void adopt(struct instance *i, struct site *site, int fd);
 static void complain(struct instance *i, const struct site *site, int code, const struct err *e);
 
@@ -37,29 +43,101 @@ instance_directory_look(struct instance *i, struct site *site)
     interest_apply(&i->interest, i->dir_fd, i->name);
 }
 
+/* The group that the directory is to have. Without the agent in it lanes could not be read. */
 static int
-open_directory(const struct instance *i, const struct site *site, struct err *e)
+find_group(const struct instance *i, const struct site *site, gid_t *group, struct err *e)
 {
-    const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-    bool is_made;
-    int fd;
+    const struct config_group *g = &i->config->group;
+
+    *group = site->runtime_group;
+    if (!g->name)
+        return 0;
+    if (g->id == CONFIG_GROUP_UNKNOWN)
+        return err_set(e, -ESRCH,
+                       "there is no group \"%s\" (instances[].group): add it with "
+                       "groupadd, then reload",
+                       g->name);
+    if (!is_member(g->id))
+        return err_set(e, -EPERM,
+                       "sipmibd is not in group %s (instances[].group): add user "
+                       "%u to it (usermod -aG), then "
+                       "restart sipmibd",
+                       g->name, (unsigned)geteuid());
+    *group = g->id;
+    return 0;
+}
+
+static bool
+is_member(gid_t group)
+{
+    int count = getgroups(0, NULL);
+    gid_t *groups = count > 0 ? calloc((size_t)count, sizeof(*groups)) : NULL;
+    bool is_found = geteuid() == 0 || getegid() == group;
+
+    count = groups ? getgroups(count, groups) : 0;
+    for (int k = 0; k < count; k++)
+        is_found |= groups[k] == group;
+    free(groups);
+    return is_found;
+}
+
+/* Writers of an instance that is kept apart get in last of all, when it has its group and the agent's interest file
+ * in it: they never make one. */
+static int
+open_directory(struct instance *i, const struct site *site, struct err *e)
+{
+    bool is_apart = i->config->group.name, is_made;
+    gid_t group;
+    int fd, code;
 
     if (site_name_is_reserved(i->name))
-        return err_set(e, -EINVAL, "the agent keeps its own file of that name: name the instance otherwise");
-    is_made = mkdirat(site->runtime_fd, i->name, 02770) == 0;
+        return err_set(e, -EINVAL,
+                       "the agent keeps its own file of that name: name the "
+                       "instance otherwise");
+    code = find_group(i, site, &group, e);
+    if (code < 0)
+        return code;
+    is_made = mkdirat(site->runtime_fd, i->name, is_apart ? 0700 : MODE) == 0;
     if (!is_made && errno != EEXIST)
         return err_sys(e, -errno, "cannot make it");
-    fd = openat(site->runtime_fd, i->name, flags);
+    fd = openat(site->runtime_fd, i->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return err_sys(e, -errno, "cannot open it");
-    /* mkdir(2) obeys the umask and drops the set-group-ID bit, which is what gives lanes their group. */
-    if (is_made && fchmod(fd, 02770) < 0) {
-        int code = err_sys(e, -errno, "cannot set its mode");
+    code = settle(i, fd, group, is_made, e);
+    if (code == 0)
+        return fd;
+    close(fd);
+    return code;
+}
 
-        close(fd);
-        return code;
+/* Group and mode, where they are the agent's to set: mkdir(2) obeys the umask and drops the set-group-ID bit, which
+ * is what gives lanes their group, and the configuration may have changed since. What a writer made before the agent
+ * came is used as it is, but not for an instance that is kept apart. */
+static int
+settle(struct instance *i, int fd, gid_t group, bool is_made, struct err *e)
+{
+    bool is_apart = i->config->group.name;
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return err_sys(e, -errno, "cannot look at it");
+    if (st.st_uid != geteuid())
+        return !is_apart ? 0
+                         : err_set(e, -EPERM,
+                                   "it belongs to user %u, who could let anybody "
+                                   "in (instances[].group): remove it, "
+                                   "and sipmibd makes its own",
+                                   (unsigned)st.st_uid);
+    if (st.st_gid != group && fchown(fd, (uid_t)-1, group) < 0 && is_apart)
+        return err_sys(e, -errno, "cannot give it to group %s", i->config->group.name);
+    if (is_apart && is_made) {
+        if (fchmod(fd, MODE & ~0070) < 0)
+            return err_sys(e, -errno, "cannot set its mode");
+        interest_apply(&i->interest, fd, i->name);
     }
-    return fd;
+    if (((is_made && is_apart) || (st.st_mode & 07777) != MODE || st.st_gid != group) && fchmod(fd, MODE) < 0)
+        return err_sys(e, -errno, "cannot set its mode");
+    return 0;
 }
 
 /* Take the directory over, unless it is the one that is open already. */
@@ -70,13 +148,15 @@ adopt(struct instance *i, struct site *site, int fd)
     struct stat st;
 
     if (fstat(fd, &st) < 0)
-        st.st_ino = 0;
-    if (i->dir_fd >= 0 && st.st_ino == i->dir_inode && st.st_ino != 0 && i->watch >= 0) {
+        st = (struct stat){ .st_ino = 0 };
+    if (i->dir_fd >= 0 && st.st_ino == i->dir_inode && st.st_dev == i->dir_device && st.st_ino != 0 &&
+        i->watch >= 0) {
         close(fd);
         return;
     }
     instance_directory_close(i, site);
     i->dir_fd = fd;
+    i->dir_device = st.st_dev;
     i->dir_inode = st.st_ino;
     snprintf(path, sizeof(path), "%s/%s", site->runtime_dir, i->name);
     i->watch = watcher_add(&site->watcher, fd, path);
@@ -103,22 +183,23 @@ complain(struct instance *i, const struct site *site, int code, const struct err
         return;
     i->said_dir_code = code;
     if (code == 0) {
-        log_line(LOG_LEVEL_INFO, LOG_LANE, "instance %s: directory %s/%s is there now", i->name,
-                 site->runtime_dir, i->name);
+        instance_say(i, LOG_LEVEL_INFO, LOG_LANE, ": directory %s/%s is there now", site->runtime_dir,
+                     i->name);
         return;
     }
-    if (code == -EACCES || code == -EPERM)
-        remedy = "; sipmibd's user must own it or be in its group, and it must have mode 2770";
+    if (code == -EACCES)
+        remedy = "; sipmibd's user must own it, or be in its group";
     else if (code == -ENOTDIR || code == -ELOOP)
         remedy = "; something else has its name: remove that";
-    log_line(LOG_LEVEL_ERROR, LOG_LANE, "instance %s: directory %s/%s: %s%s; trying again", i->name,
-             site->runtime_dir, i->name, e->text, remedy);
+    instance_say(i, LOG_LEVEL_ERROR, LOG_LANE, ": directory %s/%s: %s%s; trying again", site->runtime_dir,
+                 i->name, e->text, remedy);
 }
 
-/* A hidden file that nobody holds, a minute old: its maker was killed before it could name it (where unnamed files are
+/* A hidden file that nobody holds, a minute old: its maker was killed before it could name it (where unnamed files
+ * are
  * not to be had, see sipcore/lane_file.h). */
 static void
-sweep_temporary(const struct instance *i, const char *name)
+sweep_temporary(struct instance *i, const char *name)
 {
     struct flock whole = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
     size_t octets = strlen(name);
@@ -134,17 +215,8 @@ sweep_temporary(const struct instance *i, const char *name)
     clock_gettime(CLOCK_REALTIME, &now);
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && now.tv_sec - st.st_ctim.tv_sec > TEMPORARY_AGE_S &&
         fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type == F_UNLCK && unlinkat(i->dir_fd, name, 0) == 0)
-        log_line(LOG_LEVEL_INFO, LOG_LANE, "instance %s: removed an unfinished file", i->name);
+        instance_say(i, LOG_LEVEL_INFO, LOG_LANE, ": removed an unfinished file");
     close(fd);
-}
-
-static bool
-is_known(const struct instance *i, const struct dirent *entry)
-{
-    for (uint32_t k = 0; k < i->lanes.count; k++)
-        if (i->lanes.lane[k]->inode == entry->d_ino && strcmp(i->lanes.lane[k]->name, entry->d_name) == 0)
-            return true;
-    return false;
 }
 
 /* Files set aside that are there no more. */
@@ -176,12 +248,13 @@ instance_scan(struct instance *i, struct site *site, uint64_t now_ns)
         i->must_scan = true;
         return;
     }
-    i->must_scan = false;
+    i->must_scan = i->must_search = false;
     i->must_check_files = true;
+    i->lanes.aside_over = i->lanes.refused = 0; /* of this look */
     forget_gone(i);
     while ((entry = readdir(dir))) {
-        if (!is_known(i, entry))
-            instance_attach(i, site, entry->d_name, now_ns);
+        instance_attach(i, site, entry->d_name, now_ns);
+        interest_hear(&i->interest, i->dir_fd, entry->d_name, i->name);
         sweep_temporary(i, entry->d_name);
     }
     closedir(dir);

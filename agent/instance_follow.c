@@ -17,7 +17,14 @@
 #include "agent/instance_internal.h"
 #include "agent/log.h"
 
-enum { FOLLOW_MOST = 4096 }; /* records of one lane at a time: a few milliseconds */
+enum {
+    FOLLOW_MOST = 4096,   /* records of one lane at a time: a few milliseconds */
+    FOLLOW_SHARE = 4096,  /* of all lanes of an instance: what it may take before
+                           others have their turn */
+    FOLLOW_ALL = 1 << 20, /* ... at a start or an end */
+    COST_NOTIFICATION = 1 /* of a status code, for each lane, of which all cells
+                           are looked through; a record is 1 */
+};
 
 #define POLL_LEAST_NS UINT64_C(1000000)
 #define POLL_MOST_NS  UINT64_C(50000000)
@@ -25,7 +32,8 @@ enum { FOLLOW_MOST = 4096 }; /* records of one lane at a time: a few millisecond
 
 static void find_kept(const struct site *site, struct lane *l, uint32_t registry_id,
                       const struct ring_cursor *newest);
-static void go_back(struct lane *l);
+static void spend(struct instance *i, uint64_t units);
+static void go_back(struct instance *i, struct lane *l);
 static void take(struct instance *i, struct site *site, struct lane *l, const struct ring_event *event,
                  uint64_t now_ns);
 static void note_lost(struct instance *i, struct lane *l, uint32_t read_octets, uint64_t now_ns);
@@ -112,7 +120,7 @@ instance_follow_registry(struct instance *i, struct site *site, uint64_t now_ns)
         code = registry_clear(site->registry, i->registry_id, &e);
     if (code < 0) {
         if (code != i->said_registry_code)
-            log_line(LOG_LEVEL_ERROR, LOG_STORE, "instance %s: %s; trying again", i->name, e.text);
+            instance_say(i, LOG_LEVEL_ERROR, LOG_STORE, ": %s; trying again", e.text);
         i->said_registry_code = code;
         i->registry_id = i->keeps_registrations ? 0 : i->registry_id;
         return;
@@ -139,12 +147,19 @@ instance_follow_registry(struct instance *i, struct site *site, uint64_t now_ns)
 void
 instance_follow(struct instance *i, struct site *site, uint64_t now_ns)
 {
+    uint32_t count = i->lanes.count, from = i->follow_from < count ? i->follow_from : 0;
     bool found = false, is_done = true;
 
-    for (uint32_t k = 0; k < i->lanes.count; k++) {
-        struct lane *l = i->lanes.lane[k];
+    instance_follow_more(i);
+    for (uint32_t n = 0; n < count; n++) {
+        struct lane *l = i->lanes.lane[(from + n) % count];
         uint64_t before = l->place.position;
 
+        if (i->follow_left == 0) { /* the others' turn comes first the next time */
+            i->follow_from = (from + n) % count;
+            is_done = false;
+            break;
+        }
         if (l->stage != LANE_LIVE && !(l->stage == LANE_DEAD && (l->is_behind || l->has_more)))
             continue;
         is_done &= instance_follow_lane(i, site, l, now_ns);
@@ -165,12 +180,31 @@ plan_next(struct instance *i, struct site *site, bool found, bool is_done, uint6
         i->poll_delay_ns = POLL_MOST_NS;
     if (i->poll_delay_ns < least_ns)
         i->poll_delay_ns = least_ns;
-    if (!interest_is_any(&i->interest) && is_done) {
+    if ((i->lanes.count == 0 || !interest_is_any(&i->interest)) && is_done) {
         i->poll_ns = SITE_NEVER;
         return;
     }
     i->poll_ns = now_ns + (is_done ? i->poll_delay_ns : 0);
     site_look_at(site, i->poll_ns);
+}
+
+static void
+spend(struct instance *i, uint64_t units)
+{
+    i->follow_left -= units < i->follow_left ? (uint32_t)units : i->follow_left;
+}
+
+void
+instance_follow_more(struct instance *i)
+{
+    if (i->follow_left < FOLLOW_SHARE)
+        i->follow_left = FOLLOW_SHARE;
+}
+
+void
+instance_follow_all(struct instance *i)
+{
+    i->follow_left = FOLLOW_ALL;
 }
 
 bool
@@ -181,15 +215,21 @@ instance_follow_lane(struct instance *i, struct site *site, struct lane *l, uint
     int code = 1;
 
     if (l->is_behind && i->registry_id != 0 && site_takes_registrations(site, now_ns))
-        go_back(l);
-    for (unsigned n = 0; n < FOLLOW_MOST; n++) {
+        go_back(i, l);
+    i->evidence_of = NULL;
+    for (unsigned n = 0; n < FOLLOW_MOST && i->follow_left > 0; n++) {
         code = ring_next(&l->place, &l->reader, &event, &e);
         note_lost(i, l, code == 1 ? event.record.octets : 0, now_ns);
         if (code <= 0)
             break;
-        i->events++;
+        if (event.record.sequence >= l->counted) {
+            i->events++;
+            l->counted = event.record.sequence + 1;
+        }
+        spend(i, 1);
         take(i, site, l, &event, now_ns);
     }
+    i->evidence_of = NULL;
     l->has_more = code == 1;
     if (code < 0 && l->stage == LANE_LIVE)
         instance_damage_lane(i, l, e.text, now_ns);
@@ -221,11 +261,21 @@ instance_keep_places(struct instance *i, struct site *site, uint64_t now_ns)
 }
 
 static void
-go_back(struct lane *l)
+go_back(struct instance *i, struct lane *l)
 {
-    instance_free_bindings(l);
+    instance_free_bindings(i, l);
     l->place = l->kept;
     l->is_behind = false;
+}
+
+/* The `lost` records before record number `next` are lost. Which of them had been counted as read before? */
+static void
+count_again(struct instance *i, struct lane *l, uint64_t lost, uint64_t next)
+{
+    if (l->counted > next - lost)
+        i->events_lost_again += l->counted < next ? l->counted - (next - lost) : lost;
+    if (l->counted < next)
+        l->counted = next;
 }
 
 /* `read_octets`: of the record that came after what was lost. */
@@ -238,6 +288,7 @@ note_lost(struct instance *i, struct lane *l, uint32_t read_octets, uint64_t now
         return;
     l->place.lost = 0;
     l->is_resyncing = true;
+    count_again(i, l, lost, l->place.next_sequence - (read_octets > 0));
     instance_break_bindings(i, l);
     if (l->kept.position < l->place.position - read_octets) { /* nothing is left there to go back to */
         l->kept = l->place;
@@ -245,10 +296,12 @@ note_lost(struct instance *i, struct lane *l, uint32_t read_octets, uint64_t now
         l->kept.next_sequence -= read_octets > 0;
     }
     if (flood_add(&i->events_lost, lost, now_ns))
-        log_line(LOG_LEVEL_WARNING, LOG_LANE,
-                 "instance %s: lane %s: events were overwritten before they were read: notifications are "
-                 "missing, and registrations until their next refresh; give the writer a longer ring",
-                 i->name, l->name);
+        instance_say(i, LOG_LEVEL_WARNING, LOG_LANE,
+                     ": lane %s: events were overwritten before they were read: "
+                     "notifications are "
+                     "missing, and registrations until their next refresh; give "
+                     "the writer a longer ring",
+                     l->label);
 }
 
 /* ---- one record ------------------------------------------------------------------------------------------------- */
@@ -271,7 +324,7 @@ hear_state(struct instance *i, struct lane *l, const struct ring_event *event, u
 {
     l->declared_ns = event_ns(l, event, now_ns);
     l->declared = event->state.state;
-    instance_decide(i, false, now_ns);
+    instance_hear_state(i, l, now_ns);
 }
 
 static void
@@ -296,6 +349,7 @@ static void
 take(struct instance *i, struct site *site, struct lane *l, const struct ring_event *event, uint64_t now_ns)
 {
     bool is_news = l->place.position - event->record.octets >= l->heard;
+    uint32_t raised = i->notifier.sequence;
     unsigned type = event->record.type;
 
     if (l->place.position > l->heard)
@@ -308,4 +362,6 @@ take(struct instance *i, struct site *site, struct lane *l, const struct ring_ev
         instance_hear_status(i, site, l, event, now_ns);
     else if ((type == LANE_EVENT_AUTH_FAILED || type == LANE_EVENT_BINDINGS) && i->keeps_registrations)
         take_registration(i, site, l, event, now_ns);
+    if (i->notifier.sequence != raised)
+        spend(i, COST_NOTIFICATION * (uint64_t)i->lanes.count);
 }

@@ -4,6 +4,16 @@
 #define AGENT_INSTANCE_INTERNAL_H
 
 #include "agent/instance.h"
+#include "agent/log.h"
+
+/* instance_say.c: a line of the log: "instance NAME" and the text, which begins
+ * with what follows the name. At most as many as the instance's share allows.
+ */
+void instance_say(struct instance *i, enum log_level level, enum log_topic topic, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Once a second: say how many were more than that. */
+void instance_say_held_back(struct instance *i);
 
 /* instance_directory.c: open, make and watch the directory; attach every lane in it. */
 void instance_directory_look(struct instance *i, struct site *site);
@@ -42,7 +52,13 @@ void instance_lose(struct instance *i, uint64_t now_ns);
 /* instance_follow.c: begin to follow the ring of a lane that is being attached. 0; -EBADMSG and `e` set: damaged. */
 int instance_follow_begin(struct instance *i, struct site *site, struct lane *l, struct err *e);
 
-/* Read at most FOLLOW_MOST records of one lane. True when it was read to its end. */
+/* Begin another turn: rings may be read again as far as the instance's share of
+ * it goes. A start and an end may read far more: what died in the dark is known
+ * to be dead then. */
+void instance_follow_more(struct instance *i);
+void instance_follow_all(struct instance *i);
+
+/* Read a bounded part of one lane. True when it was read to its end. */
 bool instance_follow_lane(struct instance *i, struct site *site, struct lane *l, uint64_t now_ns);
 
 /* instance_bindings.c: take in a record of a set of bindings; complete sets go into the batch. */
@@ -54,7 +70,7 @@ void instance_break_bindings(struct instance *i, struct lane *l);
 
 /* Where the set began that is not complete yet; else where the ring was read up to. */
 const struct ring_cursor *instance_safe_place(const struct lane *l);
-void instance_free_bindings(struct lane *l);
+void instance_free_bindings(struct instance *i, struct lane *l);
 
 /* instance_notify.c: begin; follow the configuration. */
 void instance_notify_begin(struct instance *i, const struct site *site);
@@ -66,6 +82,9 @@ void instance_hear_status(struct instance *i, struct site *site, struct lane *l,
 
 /* Once a second, after the lanes were read: thresholds, floods that are over. */
 void instance_notify_tick(struct instance *i, uint64_t now_ns);
+
+/* instance.c: the lane that is being followed declared another state. */
+void instance_hear_state(struct instance *i, const struct lane *l, uint64_t now_ns);
 
 /* instance.c: decide the state from what the lanes show, of all of them or only those known before this
  * agent. */

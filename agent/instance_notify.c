@@ -193,6 +193,6 @@ instance_notify_tick(struct instance *i, uint64_t now_ns)
     look_at_thresholds(i, now_ns);
     notifier_tick(&i->notifier, now_ns);
     if (flood_is_over(&i->events_lost, now_ns, &count))
-        log_line(LOG_LEVEL_INFO, LOG_LANE, "instance %s: events are read in time again: %" PRIu64 " %s lost",
-                 i->name, count, count == 1 ? "was" : "were");
+        instance_say(i, LOG_LEVEL_INFO, LOG_LANE, ": events are read in time again: %" PRIu64 " %s lost",
+                     count, count == 1 ? "was" : "were");
 }

@@ -6,15 +6,19 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/log.h"
 #include "sipcore/lane_file.h"
+#include "sipcore/lane_interest.h"
 
 static int open_file(int dir_fd, bool *is_bad, struct err *e);
 static int make_file(int dir_fd, bool replace, struct err *e);
+static void write_users(struct interest *n, int dir_fd, const uint64_t codes[LANE_CODE_WORDS],
+                        const char *instance);
 static int write_words(int fd, const uint64_t codes[LANE_CODE_WORDS], uint64_t flags, struct err *e);
 
 void
@@ -76,13 +80,14 @@ is_removed(int dir_fd)
 void
 interest_apply(struct interest *n, int dir_fd, const char *instance)
 {
-    struct stat ours, named;
+    struct stat ours, named, dir;
     struct err e = { "" };
     int code = 0;
 
     if (n->fd >= 0 &&
         (fstat(n->fd, &ours) < 0 || fstatat(dir_fd, LANE_INTEREST_NAME, &named, AT_SYMLINK_NOFOLLOW) < 0 ||
-         ours.st_ino != named.st_ino || ours.st_dev != named.st_dev)) {
+         ours.st_ino != named.st_ino || ours.st_dev != named.st_dev || fstat(dir_fd, &dir) < 0 ||
+         ours.st_gid != dir.st_gid)) {
         close(n->fd);
         n->fd = -1;
     }
@@ -95,6 +100,7 @@ interest_apply(struct interest *n, int dir_fd, const char *instance)
     }
     if (code == 0)
         code = write_words(n->fd, n->codes, n->flags, &e);
+    write_users(n, dir_fd, n->codes, instance);
     n->is_set = code == 0;
     snprintf(n->trouble, sizeof(n->trouble), "%.190s", code < 0 ? e.text : "");
     if (code < 0 && is_removed(dir_fd))
@@ -109,12 +115,36 @@ interest_apply(struct interest *n, int dir_fd, const char *instance)
     n->said_code = code;
 }
 
+static bool
+is_valid(int fd, const struct stat *st)
+{
+    struct lane_interest head;
+
+    return S_ISREG(st->st_mode) && st->st_size >= LANE_INTEREST_OCTETS &&
+           pread(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) && head.magic == LANE_INTEREST_MAGIC &&
+           lane_abi_is_read(head.abi);
+}
+
+/* Whoever writes lanes reads it, and nobody else writes it: to truncate it would crash the SIP processes that have it
+ * mapped. */
+static int
+settle_file(int dir_fd, int fd, const struct stat *st, struct err *e)
+{
+    struct stat dir;
+
+    if (fstat(dir_fd, &dir) == 0 && dir.st_gid != st->st_gid && fchown(fd, (uid_t)-1, dir.st_gid) < 0)
+        err_set(e, -errno,
+                "its group is not the directory's"); /* as it was made: who cannot read it wants nothing */
+    if ((st->st_mode & 07777) != 0640 && fchmod(fd, 0640) < 0)
+        return err_sys(e, -errno, "cannot set its mode");
+    return 0;
+}
+
 /* *is_bad: something is there, and it is not what it should be. */
 static int
 open_file(int dir_fd, bool *is_bad, struct err *e)
 {
     int fd = openat(dir_fd, LANE_INTEREST_NAME, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    struct lane_interest head;
     struct stat st;
     int code;
 
@@ -124,13 +154,36 @@ open_file(int dir_fd, bool *is_bad, struct err *e)
         *is_bad = code == -EACCES || code == -ELOOP || code == -EISDIR || code == -ENXIO;
         return err_sys(e, code, "cannot open");
     }
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= LANE_INTEREST_OCTETS &&
-        pread(fd, &head, sizeof(head), 0) == (ssize_t)sizeof(head) && head.magic == LANE_INTEREST_MAGIC &&
-        head.abi == LANE_ABI)
+    if (fstat(fd, &st) < 0 || !is_valid(fd, &st)) {
+        *is_bad = true;
+        code = err_set(e, -EBADMSG, "damaged, or of another ABI version");
+    } else if (st.st_uid != geteuid()) {
+        *is_bad = true;
+        code = err_set(e, -EPERM, "it is of user %u", (unsigned)st.st_uid);
+    } else {
+        code = settle_file(dir_fd, fd, &st, e);
+    }
+    if (code == 0)
         return fd;
     close(fd);
-    *is_bad = true;
-    return err_set(e, -EBADMSG, "damaged");
+    return code;
+}
+
+/* What is there under the agent's name, where it is one that writers may have mapped, becomes its user's: they go on
+ * with it. */
+static int
+put_away(int dir_fd)
+{
+    char name[LANE_INTEREST_NAME_OCTETS];
+    struct stat st;
+
+    if (fstatat(dir_fd, LANE_INTEREST_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+        st.st_uid != geteuid()) {
+        lane_interest_name(name, st.st_uid);
+        if (renameat2(dir_fd, LANE_INTEREST_NAME, dir_fd, name, RENAME_NOREPLACE) == 0)
+            return 0;
+    }
+    return unlinkat(dir_fd, LANE_INTEREST_NAME, 0) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
 static int
@@ -138,11 +191,10 @@ make_file(int dir_fd, bool replace, struct err *e)
 {
     static const struct lane_interest empty = { .magic = LANE_INTEREST_MAGIC, .abi = LANE_ABI };
     struct lane_file f;
-    int code;
+    int code = replace ? put_away(dir_fd) : 0;
 
-    if (replace && unlinkat(dir_fd, LANE_INTEREST_NAME, 0) < 0 && errno != ENOENT)
-        return err_sys(e, -errno, "cannot remove");
-    /* Not for the group to write: whoever truncates it crashes the SIP processes that have it mapped. */
+    if (code < 0)
+        return err_sys(e, code, "cannot remove");
     code = lane_file_begin(&f, dir_fd, 0640, LANE_INTEREST_OCTETS, e);
     if (code < 0)
         return code;
@@ -152,6 +204,85 @@ make_file(int dir_fd, bool replace, struct err *e)
     lane_file_end(&f);
     return code;
 }
+
+/* ---- the files of users
+ * ----------------------------------------------------------------------------------------- */
+
+/* False when it is not there any more, or is not a file that writers of that user would map. */
+static bool
+write_user(const struct interest *n, int dir_fd, uid_t user, const uint64_t codes[LANE_CODE_WORDS],
+           struct err *e)
+{
+    char name[LANE_INTEREST_NAME_OCTETS];
+    struct stat st;
+    bool is_good;
+    int fd;
+
+    lane_interest_name(name, user);
+    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_uid != user)
+        return false;
+    fd = openat(dir_fd, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0) {
+        err_sys(e, -errno, "file %s: cannot open", name);
+        return true;
+    }
+    is_good = fstat(fd, &st) == 0 && st.st_uid == user && is_valid(fd, &st);
+    if (is_good)
+        write_words(fd, codes, n->flags, e);
+    close(fd);
+    return is_good;
+}
+
+static void
+say_users(struct interest *n, const struct err *e, const char *instance)
+{
+    if (e->text[0] && !n->said_users)
+        log_line(
+            LOG_LEVEL_WARNING, LOG_LANE,
+            "instance %s: %s: that user's writers, which came before sipmibd, record no events until they are "
+            "restarted",
+            instance, e->text);
+    n->said_users |= e->text[0] != '\0';
+}
+
+static void
+write_users(struct interest *n, int dir_fd, const uint64_t codes[LANE_CODE_WORDS], const char *instance)
+{
+    struct err e = { "" };
+
+    for (unsigned k = n->users; k-- > 0;)
+        if (!write_user(n, dir_fd, n->user[k], codes, &e))
+            n->user[k] = n->user[--n->users];
+    say_users(n, &e, instance);
+}
+
+/* Bounded: beyond that many users the writers of the others record no events until they are restarted. */
+void
+interest_hear(struct interest *n, int dir_fd, const char *name, const char *instance)
+{
+    const size_t prefix = sizeof(LANE_INTEREST_NAME) - 1;
+    char known[LANE_INTEREST_NAME_OCTETS];
+    struct err e = { "" };
+    unsigned k = 0;
+    uid_t user;
+
+    if (strncmp(name, LANE_INTEREST_NAME ".", prefix + 1) != 0)
+        return;
+    user = (uid_t)strtoul(name + prefix + 1, NULL, 10);
+    lane_interest_name(known, user);
+    if (strcmp(name, known) != 0)
+        return;
+    while (k < n->users && n->user[k] != user)
+        k++;
+    if (k == INTEREST_USERS_MAX || !write_user(n, dir_fd, user, n->codes, &e))
+        return;
+    if (k == n->users)
+        n->user[n->users++] = user;
+    say_users(n, &e, instance);
+}
+
+/* ---- writing
+ * ---------------------------------------------------------------------------------------------------- */
 
 /* Aligned words of one page: a writer sees each of them whole. */
 static int
@@ -180,10 +311,12 @@ interest_abandon(struct interest *n)
 }
 
 void
-interest_fini(struct interest *n)
+interest_fini(struct interest *n, int dir_fd)
 {
     static const uint64_t nothing[LANE_CODE_WORDS];
 
+    if (dir_fd >= 0)
+        write_users(n, dir_fd, nothing, "");
     if (n->fd >= 0) {
         write_words(n->fd, nothing, n->flags, NULL); /* at worst writers record events that nobody reads */
         close(n->fd);

@@ -3,6 +3,7 @@
 #include "agent/json_read.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -252,7 +253,10 @@ read_number(struct reader *r, struct json_value *v)
     *end = '\0';
     v->number = strtod(r->at, NULL);
     *end = after;
-    r->at = end;
+    if (isfinite(v->number))
+        r->at = end;
+    else
+        refuse(r, "a number in the range of double");
 }
 
 static void

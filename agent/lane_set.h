@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "sipcore/lane_reader.h"
+#include "sipcore/siphash.h"
 #include "sipcore/tally.h"
 
 enum lane_stage {
@@ -23,6 +24,8 @@ enum lane_stage {
 /* An attached lane. All but the retired count towards the sums. */
 struct lane {
     char *name;
+    char *label;                                   /* the name as it is fit for a log */
+    struct lane *next_of_inode, *next_of_identity; /* in the set's indexes */
     dev_t device;
     ino_t inode;
     enum lane_stage stage;
@@ -47,7 +50,8 @@ struct lane {
     bool is_gone;      /* its writer died, and the ring is not read to its end yet */
     bool is_resyncing; /* events were lost: the state is what the copy says, once all is read */
     uint64_t heard;    /* position up to which status and state events were taken, or are none of ours */
-    uint64_t gone_ns;  /* when its writer was found dead */
+    uint64_t counted; /* number of the next record that was not counted as read or lost so far; 0: none was */
+    uint64_t gone_ns; /* when its writer was found dead */
     uint32_t declared; /* the state that it declared last, as of `place`; 0: none */
     uint64_t declared_ns;
     struct lane_bindings *parts; /* a set of bindings that has not come to its end yet; NULL: none */
@@ -70,14 +74,21 @@ struct lane_aside {
     char reason[200];
 };
 
+enum { LANE_SET_BUCKETS = 1024 }; /* a list of four, when there are as many lanes as there may be */
+
 struct lane_set {
     struct lane **lane;
     uint32_t count, allocated;
     struct lane_aside *aside;
     uint32_t n_aside, aside_allocated;
-    uint64_t aside_over; /* files set aside but not remembered: no room */
-    uint64_t refused;    /* attempts to attach beyond the bounds */
-    bool is_refusing;    /* said so */
+    uint64_t aside_over;    /* files set aside since the last look for lanes, but not remembered: no room */
+    uint64_t refused;       /* lanes beyond the bounds, as of the last time that the
+                          directory was looked through */
+    bool is_refusing;       /* said so */
+    struct siphash_key key; /* identities are strangers' choice */
+    struct lane *of_inode[LANE_SET_BUCKETS];    /* lists of those attached, by the
+                                                 hash of their inode ... */
+    struct lane *of_identity[LANE_SET_BUCKETS]; /* ... and of their identity */
 };
 
 void lane_set_init(struct lane_set *s);
@@ -97,14 +108,18 @@ bool lane_counts(const struct lane *l);
 
 bool lane_is_collector(const struct lane *l);
 
-/* Add a lane, which the set then owns. 0 or -ENOMEM. */
+/* Add an open lane, which the set then owns, behind those that are older: what a writer reported before it died is read
+ * before what the next one does. 0 or -ENOMEM. */
 int lane_set_add(struct lane_set *s, struct lane *l);
 
-/* Take out and free the lane in place `i`; the last one takes its place. */
+/* Call it by another name from now on. 0 or -ENOMEM. */
+int lane_rename(struct lane *l, const char *name);
+
+/* Take out and free the lane in place `i`; those behind it move up. */
 void lane_set_remove(struct lane_set *s, uint32_t i);
 
-/* The lane that is this file under this name; NULL when there is none. */
-struct lane *lane_set_find(const struct lane_set *s, const char *name, ino_t inode);
+/* The lane that is this file, under whatever name; NULL when there is none. */
+struct lane *lane_set_find(const struct lane_set *s, dev_t device, ino_t inode);
 struct lane *lane_set_find_identity(const struct lane_set *s, const uint8_t identity[LANE_IDENTITY_OCTETS]);
 
 /* Remember a file as set aside, or say more of one that is. The record, or NULL when there is no room. */
@@ -114,6 +129,9 @@ struct lane_aside *lane_set_find_aside(const struct lane_set *s, const char *nam
 /* True when the record is of this very file, as it was then. */
 bool lane_aside_is(const struct lane_aside *a, const struct stat *st);
 void lane_set_drop_aside(struct lane_set *s, struct lane_aside *a);
+
+/* Files set aside since they are lanes of another ABI version. */
+uint32_t lane_set_other_abi(const struct lane_set *s);
 
 /* Lanes at a stage. */
 uint32_t lane_set_count(const struct lane_set *s, enum lane_stage stage);

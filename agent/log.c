@@ -14,7 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINES_PER_SECOND = 20, LINE_OCTETS = 1400 };
+enum { LINES_PER_SECOND = 20, LINE_OCTETS = 1400, QUOTA_LINES = 20 };
+
+#define QUOTA_NS UINT64_C(60000000000) /* that many lines in so long */
 
 static const char *const level_names[] = { "error", "warning", "info", "debug" };
 static const int level_priorities[] = { LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
@@ -92,7 +94,7 @@ static bool
 admit(enum log_topic topic, unsigned *held_back)
 {
     struct topic_budget *budget = &logger.budget[topic];
-    struct timespec now;
+    struct timespec now = { 0, 0 };
     bool pass = true;
 
     *held_back = 0;
@@ -119,7 +121,7 @@ static void
 emit(enum log_level level, enum log_topic topic, const char *text)
 {
     char line[LINE_OCTETS], when[40] = "";
-    struct timespec now;
+    struct timespec now = { 0, 0 };
     struct tm local;
     int octets;
 
@@ -147,6 +149,27 @@ emit(enum log_level level, enum log_topic topic, const char *text)
         return; /* nowhere left to say so */
 }
 
+bool
+log_quota_take(struct log_quota *q)
+{
+    struct timespec now;
+    uint64_t now_ns;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    q->credit_ns = q->at_ns == 0 ? QUOTA_NS : q->credit_ns + (now_ns - q->at_ns);
+    if (q->credit_ns > QUOTA_NS)
+        q->credit_ns = QUOTA_NS;
+    q->at_ns = now_ns;
+    if (q->credit_ns >= QUOTA_NS / QUOTA_LINES) {
+        q->credit_ns -= QUOTA_NS / QUOTA_LINES;
+        return true;
+    }
+    q->held_back++;
+    atomic_fetch_add_explicit(&logger.held_back, 1, memory_order_relaxed);
+    return false;
+}
+
 void
 log_tick(void)
 {
@@ -154,7 +177,7 @@ log_tick(void)
 
     for (unsigned topic = 0; topic < LOG_TOPICS; topic++) {
         struct topic_budget *budget = &logger.budget[topic];
-        struct timespec now;
+        struct timespec now = { 0, 0 };
         unsigned held_back = 0;
 
         clock_gettime(CLOCK_MONOTONIC, &now);

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* error: service lost; warning: an operator should act; info: a state changed; debug: the rest. */
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
@@ -20,6 +21,17 @@ void log_init(const char *program, enum log_level least, bool to_syslog);
  * and the loader bounds them. */
 void log_line(enum log_level level, enum log_topic topic, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The share of the log of somebody whom strangers may make talk: 20 lines at
+ * once, and 20 a minute. Zero-initialise. One thread. */
+struct log_quota {
+    uint64_t at_ns, credit_ns;
+    unsigned held_back; /* lines that were not in it, and nobody was told of yet */
+};
+
+/* True when one more line is in it. One that is not is counted, here and in
+ * log_held_back(). */
+bool log_quota_take(struct log_quota *q);
 
 /* Say how many lines were held back where the flood has ended. Call about once a second. */
 void log_tick(void);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -17,7 +18,8 @@
 #include "agent/log.h"
 #include "config/config.h"
 
-enum exit_code { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BAD_CONFIG = 3 };
+/* EXIT_REFUSED: starting again does not help, somebody must do something first. */
+enum exit_code { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_REFUSED = 3 };
 
 enum action { ACTION_RUN, ACTION_CHECK, ACTION_DUMP, ACTION_DONE };
 
@@ -47,8 +49,9 @@ main(int argc, char **argv)
     if (r != EXIT_FINE || options.action == ACTION_DONE)
         return r;
     log_init("sipmibd", options.log_level, options.to_syslog);
-    if (load(&options, &config, &e) < 0)
-        return EXIT_BAD_CONFIG;
+    r = load(&options, &config, &e);
+    if (r < 0) /* short of something, or there is something to mend */
+        return r == -ENOMEM || r == -EMFILE || r == -ENFILE ? EXIT_FAILED : EXIT_REFUSED;
     return options.action == ACTION_RUN ? run(&options, config) : check(&options, config);
 }
 
@@ -107,7 +110,7 @@ load(const struct options *options, struct config **config, struct err *e)
     if (out && out != stderr)
         fclose(out);
     for (char *line = text ? strtok_r(text, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest))
-        log_line(LOG_LEVEL_ERROR, LOG_CONFIG, "%s", line);
+        log_line(r < 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, LOG_CONFIG, "%s", line);
     free(text);
     if (r < 0 && is_logged)
         log_line(LOG_LEVEL_ERROR, LOG_CONFIG, "%s", e->text);
@@ -136,14 +139,16 @@ static int
 run(const struct options *options, struct config *config)
 {
     struct agentx_options agentx = { .ping_interval_s = config->ping_interval_s };
-    char *socket = strdup(config->agentx_socket), *state_dir = strdup(config->state_dir),
-         *runtime_dir = strdup(config->runtime_dir);
+    char *socket = strdup(config->agentx_socket), *runtime_dir = strdup(config->runtime_dir);
     struct core *core = NULL;
     struct err e = { "" };
+    bool is_failed = false;
     int r = -ENOMEM;
 
+    prctl(PR_SET_DUMPABLE, 0); /* keys and who is registered are for no core file */
     block_signals();
-    if (socket && state_dir && runtime_dir)
+    agentx_set_environment(config->state_dir);
+    if (socket && runtime_dir)
         r = core_start(&core, config, options->config_path, &e);
     else
         err_set(&e, r, "no memory to start with");
@@ -152,18 +157,18 @@ run(const struct options *options, struct config *config)
     } else {
         agentx.socket = socket;
         agentx.runtime_dir = runtime_dir;
-        agentx.state_dir = state_dir;
         say_ready();
         r = agentx_run(core, &agentx, &e);
         core_request_stop(core);
-        core_stop(core);
+        is_failed = !core_stop(core);
     }
     if (r < 0)
         log_line(LOG_LEVEL_ERROR, LOG_AGENT, "%s", e.text);
     free(socket);
     free(runtime_dir);
-    free(state_dir);
-    return r < 0 ? EXIT_FAILED : EXIT_FINE;
+    if (r == -EPROTONOSUPPORT)
+        return EXIT_REFUSED;
+    return r < 0 || is_failed ? EXIT_FAILED : EXIT_FINE;
 }
 
 /* For all threads to come: the core reads them from a descriptor. */

@@ -11,7 +11,10 @@
 
 #include "agent/registry_internal.h"
 
-enum { LAYOUT = 1, TABLES_MAX = 8 };
+enum { TABLES_MAX = 8 };
+
+/* In layout 2 rows of users and contacts have checks; those of layout 1 are read without. */
+static const struct store_env_layouts layouts = { .newest = 2, .oldest = 1 };
 
 /* Some ten million contacts, at 350 octets each with their users (measured), and an eighth left for removing them. */
 #define MAP_OCTETS (sizeof(size_t) > 4 ? (size_t)(UINT64_C(4) << 30) : (size_t)1 << 29)
@@ -160,6 +163,7 @@ open_tables(struct registry *r, bool *is_of_this_boot, struct err *e)
     } tables[] = { { "meta", &r->meta },     { "instances", &r->instances }, { "users", &r->users },
                    { "names", &r->names },   { "contacts", &r->contacts },   { "deadlines", &r->deadlines },
                    { "places", &r->places }, { "garbage", &r->garbage } };
+    uint32_t found;
     MDB_txn *txn;
     int code = registry_txn_begin(r, 0, &txn);
 
@@ -171,7 +175,7 @@ open_tables(struct registry *r, bool *is_of_this_boot, struct err *e)
     if (code != 0)
         code = registry_complain(r, code, e, "open its tables");
     if (code == 0)
-        code = store_env_layout(r->env, txn, r->meta, LAYOUT, "wait for all to register again", e);
+        code = store_env_layout(r->env, txn, r->meta, &layouts, &found, "wait for all to register again", e);
     if (code == 0)
         code = read_meta(r, txn, is_of_this_boot, e);
     if (code == 0)
@@ -209,9 +213,10 @@ read_meta(struct registry *r, MDB_txn *txn, bool *is_of_this_boot, struct err *e
 {
     uint8_t now[BOOT_ID_OCTETS], then[BOOT_ID_OCTETS];
     bool was_there;
-    int code;
+    int code = store_files_boot_id(now, e);
 
-    store_files_boot_id(now);
+    if (code < 0)
+        return code;
     memcpy(then, now, sizeof(then));
     code = get_or_put(r, txn, "boot", then, sizeof(then), &was_there);
     if (code != 0)
@@ -465,7 +470,7 @@ registry_instance(struct registry *r, const char *name, uint32_t *id, struct err
         return err_set(e, -ENOMEM, "no memory for another instance");
     row->id = last + 1;
     row->work.next_user = 1;
-    strcpy(row->name, name);
+    memcpy(row->name, name, strlen(name) + 1);
     code = put_alone(r, row, false, e);
     if (code < 0)
         return code;
@@ -535,4 +540,16 @@ registry_stats_get(const struct registry *r, struct registry_stats *stats)
     if (!store_env_is_cut(r->env, &shared->octets_seen) && mdb_env_info(r->env, &info) == 0 &&
         mdb_env_stat(r->env, &stat) == 0)
         stats->octets = (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
+}
+
+void
+registry_pages_get(struct registry *r, struct store_pages *pages)
+{
+    MDB_txn *txn;
+
+    *pages = (struct store_pages){ .octets = 0 };
+    if (registry_txn_begin(r, MDB_RDONLY, &txn) != 0)
+        return;
+    store_pages_count(r->env, txn, pages);
+    mdb_txn_abort(txn);
 }

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "agent/pseudonym.h"
+#include "agent/store_pages.h"
 #include "mib/registrations.h"
 #include "sipcore/err.h"
 #include "sipcore/lane.h"
@@ -75,7 +76,8 @@ bool registry_is_damaged(const struct registry *r);
 
 /* ---- the core thread */
 
-/* The number that the registry knows an instance by, made when it is new: stable while the registry lives, never 0. 0,
+/* The number that the registry knows an instance by, made when it is new: stable while the registry lives, never
+ * 0. 0,
  * or a negative errno and `e` set. */
 int registry_instance(struct registry *r, const char *name, uint32_t *id, struct err *e);
 
@@ -87,10 +89,13 @@ int registry_clear(struct registry *r, uint32_t id, struct err *e);
 int registry_begin(struct registry *r, const struct registry_clock *clock, struct registry_batch **out,
                    struct err *e);
 
-/* These are now all bindings of `aor` (as the writer gave it), accepted at `accepted_unix_ns` (0, and what is to come:
- * now). Those whose expires_s is LANE_EXPIRES_UNKNOWN get `default_expires_s`; 0 and what is past already count as not
+/* These are now all bindings of `aor` (as the writer gave it), accepted at `accepted_unix_ns` (0, and what is to
+ * come:
+ * now). Those whose expires_s is LANE_EXPIRES_UNKNOWN get `default_expires_s`; 0 and what is past already count as
+ * not
  * there. A contact is the same as before when its +sip.instance and reg-id are (both given), else when its URI is,
- * octet for octet. One that is listed with the expiry that it had (to a second), with less time left than it was given,
+ * octet for octet. One that is listed with the expiry that it had (to a second), with less time left than it was
+ * given,
  * and nothing else new was not refreshed by this message: it stays as it is. Where there is hardly any room (the file
  * system or the map is nearly full) what is new is left out (refused_full), and the batch goes on: the next refresh
  * heals it. */
@@ -101,6 +106,10 @@ void registry_put_bindings(struct registry_batch *b, uint32_t id, struct span ao
 /* An authentication failed. Counts for a user that is there, or makes one without contacts, unless it was more than
  * REGISTRY_FAILURE_S ago. */
 void registry_put_failure(struct registry_batch *b, uint32_t id, struct span aor, uint64_t failed_unix_ns);
+
+/* What was to be put could not be made (no memory): let the batch fail with that, a negative errno, so that all of it
+ * is read again. */
+void registry_fail(struct registry_batch *b, int code, const char *doing);
 
 /* Where a lane's ring was read up to; false when that is not known. A lane that is gone: forget. get tells what was
  * committed. */
@@ -125,6 +134,9 @@ int registry_commit(struct registry_batch *b, struct err *e);
 uint32_t registry_users(const struct registry *r, uint32_t id);
 
 void registry_stats_get(const struct registry *r, struct registry_stats *stats);
+
+/* How full its pages are; zeros when that cannot be told. Costs a transaction that reads. */
+void registry_pages_get(struct registry *r, struct store_pages *pages);
 
 /* ---- one other thread */
 

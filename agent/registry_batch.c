@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/registry_internal.h"
+#include "sipcore/fault.h"
 
 /* What is left free at most for removing rows, which takes new pages until the batch is committed; at least an eighth
  * of the map or the file system. A step of removing takes less than PAGES_A_STEP of it. */
@@ -52,6 +53,7 @@ registry_begin(struct registry *r, const struct registry_clock *clock, struct re
         free(b);
         return registry_complain(r, code, e, "begin a batch of registrations");
     }
+    fault_point("batch.begun");
     b->registry = r;
     b->clock = *clock;
     measure_room(b);
@@ -128,6 +130,7 @@ registry_commit(struct registry_batch *b, struct err *e)
         if (e)
             *e = b->err;
     } else {
+        fault_point("batch.rows");
         code = mdb_txn_commit(b->txn);
         if (code != 0)
             code = registry_complain(r, code, e, "commit a batch of registrations");
@@ -158,6 +161,12 @@ batch_fail(struct registry_batch *b, int code, const char *doing)
 {
     if (b->code == 0)
         b->code = registry_complain(b->registry, code, &b->err, doing);
+}
+
+void
+registry_fail(struct registry_batch *b, int code, const char *doing)
+{
+    batch_fail(b, code, doing);
 }
 
 void

@@ -4,9 +4,13 @@
 
 #include <string.h>
 
+#include "agent/store_codec.h"
+
 enum {
     USER_HAS_FAILURES = 1, /* failures and failure_end_ns follow */
     CONTACT_HAS_FLOW = 1,
+    HAS_CHECK = 2, /* 4 octets at the end, of all before; in layout 1 there is none */
+    CHECK_OCTETS = 4,
     USER_LEAST = 14,
     CONTACT_LEAST = 29
 };
@@ -123,11 +127,36 @@ take(struct span *in, void *out, size_t octets)
     return true;
 }
 
+static void
+put_check(uint8_t **at, const uint8_t *from)
+{
+    uint32_t check = (uint32_t)(store_checksum(from, (size_t)(*at - from)) >> 32);
+
+    put(at, &check, sizeof(check));
+}
+
+/* Take the flags, and see that what they stand before is as it was written. */
+static bool
+take_flags(struct span *value, uint8_t *flags)
+{
+    struct span all = *value;
+    uint32_t check;
+
+    if (!take(value, flags, 1) || !(*flags & HAS_CHECK))
+        return value->length < all.length;
+    if (value->length < CHECK_OCTETS)
+        return false;
+    value->length -= CHECK_OCTETS;
+    memcpy(&check, value->data + value->length, sizeof(check));
+    *flags &= (uint8_t)~HAS_CHECK;
+    return check == (uint32_t)(store_checksum(all.data, all.length - CHECK_OCTETS) >> 32);
+}
+
 size_t
 registry_user_encode(const struct registry_user *u, uint8_t out[REGISTRY_USER_MAX])
 {
     struct span aor = span_first(u->aor, SIP_AOR_MAX);
-    uint8_t *at = out, flags = u->failures || u->failure_end_ns ? USER_HAS_FAILURES : 0;
+    uint8_t *at = out, flags = HAS_CHECK | (u->failures || u->failure_end_ns ? USER_HAS_FAILURES : 0);
 
     put(&at, &flags, 1);
     put(&at, &u->contacts, 1);
@@ -138,6 +167,7 @@ registry_user_encode(const struct registry_user *u, uint8_t out[REGISTRY_USER_MA
         put(&at, &u->failure_end_ns, 8);
     }
     put(&at, aor.data, aor.length);
+    put_check(&at, out);
     return (size_t)(at - out);
 }
 
@@ -147,7 +177,7 @@ registry_user_decode(struct span value, struct registry_user *out)
     uint8_t flags;
 
     *out = (struct registry_user){ 0 };
-    if (value.length < USER_LEAST || !take(&value, &flags, 1) || flags > USER_HAS_FAILURES ||
+    if (value.length < USER_LEAST || !take_flags(&value, &flags) || flags > USER_HAS_FAILURES ||
         !take(&value, &out->contacts, 1) || !take(&value, &out->next_contact, 4) ||
         !take(&value, &out->discon_ns, 8))
         return false;
@@ -162,7 +192,7 @@ size_t
 registry_contact_encode(const struct registry_contact *c, uint8_t out[REGISTRY_CONTACT_MAX])
 {
     struct span uri = span_first(c->uri, LANE_CONTACT_URI_MAX), name = span_first(c->name, REGISTRY_NAME_MAX);
-    uint8_t *at = out, flags = c->flow ? CONTACT_HAS_FLOW : 0;
+    uint8_t *at = out, flags = HAS_CHECK | (c->flow ? CONTACT_HAS_FLOW : 0);
     uint16_t uri_octets = (uint16_t)uri.length;
 
     put(&at, &flags, 1);
@@ -175,6 +205,7 @@ registry_contact_encode(const struct registry_contact *c, uint8_t out[REGISTRY_C
         put(&at, &c->flow, 8);
     put(&at, uri.data, uri.length);
     put(&at, name.data, name.length);
+    put_check(&at, out);
     return (size_t)(at - out);
 }
 
@@ -185,7 +216,7 @@ registry_contact_decode(struct span value, struct registry_contact *out)
     uint8_t flags;
 
     *out = (struct registry_contact){ 0 };
-    if (value.length < CONTACT_LEAST || !take(&value, &flags, 1) || flags > CONTACT_HAS_FLOW ||
+    if (value.length < CONTACT_LEAST || !take_flags(&value, &flags) || flags > CONTACT_HAS_FLOW ||
         !take(&value, &out->q_thousandths, 2) || !take(&value, &uri_octets, 2) ||
         !take(&value, &out->deadline_ns, 8) || !take(&value, &out->updated_ns, 8) ||
         !take(&value, &out->expiry_unix_s, 8))

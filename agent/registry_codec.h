@@ -20,8 +20,8 @@ enum {
     REGISTRY_DEADLINE_KEY_OCTETS = 20, /* time, tree, user, contact; contact 0: the user's failures */
     REGISTRY_NAME_KEY_OCTETS = 16,     /* a hash */
     REGISTRY_NAME_MAX = 255,           /* of a display name */
-    REGISTRY_USER_MAX = 30 + SIP_AOR_MAX,
-    REGISTRY_CONTACT_MAX = 37 + LANE_CONTACT_URI_MAX + REGISTRY_NAME_MAX
+    REGISTRY_USER_MAX = 34 + SIP_AOR_MAX,
+    REGISTRY_CONTACT_MAX = 41 + LANE_CONTACT_URI_MAX + REGISTRY_NAME_MAX
 };
 
 /* What a row is called. `tree` is an instance's as long as its users are not forgotten all together. */

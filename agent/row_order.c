@@ -2,6 +2,7 @@
 /* In which order the rows of an instance's sums answer. */
 #include "agent/row_order.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +161,7 @@ merge_codes(const struct row_order *o, struct row_order_code *code, const struct
             *row = (struct row_order_code){ ranked[i].cell, cell->method, cell->code, 0 };
             n += is_observed;
         } else {
+            assert(c);
             *row = (struct row_order_code){ .method = method_of(o, sum, c, &at),
                                             .code = c->code,
                                             .control = (uint32_t)k + 1 };

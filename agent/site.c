@@ -13,6 +13,7 @@
 
 #include "agent/log.h"
 #include "agent/site_names.h"
+#include "sipcore/fault.h"
 
 enum { LOCK_ATTEMPTS = 20, LOCK_PAUSE_MS = 25 };
 
@@ -39,6 +40,7 @@ site_open(struct site *s, const char *runtime_dir, struct err *e)
         poll(NULL, 0, LOCK_PAUSE_MS);
         code = open_directory(s, e);
     }
+    fault_point("start.locked");
     if (code == 0)
         code = open_store(s, true, e);
     if (code < 0)
@@ -79,9 +81,9 @@ open_or_make(const struct site *s, struct err *e)
     const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     int fd = open(s->runtime_dir, flags);
 
-    if (fd < 0 && errno == ENOENT && mkdir(s->runtime_dir, 02770) == 0) {
+    if (fd < 0 && errno == ENOENT && mkdir(s->runtime_dir, 03771) == 0) {
         fd = open(s->runtime_dir, flags);
-        if (fd >= 0 && fchmod(fd, 02770) < 0) {
+        if (fd >= 0 && fchmod(fd, 03771) < 0) {
             int code = err_sys(e, -errno, "runtime directory %s: cannot set its mode", s->runtime_dir);
 
             close(fd);
@@ -101,6 +103,27 @@ open_or_make(const struct site *s, struct err *e)
     return err_sys(e, -errno, "runtime directory %s: cannot open it", s->runtime_dir);
 }
 
+/* What the directory of somebody's own choice lets others do. */
+static void
+warn_of_access(const struct site *s, const struct stat *st)
+{
+    if (st->st_mode & S_IWOTH)
+        log_line(LOG_LEVEL_WARNING, LOG_AGENT,
+                 "runtime directory %s is writable by everybody: any user can forge counters; chmod 3771 it",
+                 s->runtime_dir);
+    else if ((st->st_mode & S_IWGRP) && !(st->st_mode & S_ISVTX))
+        log_line(LOG_LEVEL_WARNING, LOG_AGENT,
+                 "runtime directory %s is not sticky: whoever may write to it can remove what others made; "
+                 "chmod 3771 it",
+                 s->runtime_dir);
+    if (st->st_uid != geteuid() && geteuid() != 0)
+        log_line(
+            LOG_LEVEL_WARNING, LOG_AGENT,
+            "runtime directory %s belongs to user %u: writers trust that user and not sipmibd's (%u), and record "
+            "no events; chown it",
+            s->runtime_dir, (unsigned)st->st_uid, (unsigned)geteuid());
+}
+
 static int
 open_directory(struct site *s, struct err *e)
 {
@@ -112,15 +135,13 @@ open_directory(struct site *s, struct err *e)
     code = lock_directory(s, fd, e);
     if (code == 0 && fstat(fd, &st) < 0)
         code = err_sys(e, -errno, "runtime directory %s", s->runtime_dir);
-    if (code < 0) {
+    if (code != 0) {
         close(fd);
         return code;
     }
-    if (st.st_mode & S_IWOTH)
-        log_line(LOG_LEVEL_WARNING, LOG_AGENT,
-                 "runtime directory %s is writable by everybody: any user can forge counters; chmod 2770 it",
-                 s->runtime_dir);
+    warn_of_access(s, &st);
     s->runtime_fd = fd;
+    s->runtime_group = st.st_gid;
     s->runtime_device = st.st_dev;
     s->runtime_inode = st.st_ino;
     s->runtime_watch = watcher_add(&s->watcher, fd, s->runtime_dir);
@@ -140,23 +161,44 @@ close_directory(struct site *s)
     s->lock_fd = -1;
 }
 
+/* Only our own, or that of the directory's owner: another could hold its lock for ever. So nobody else may open it. */
+static int
+open_lock(const struct site *s, int runtime_fd, struct err *e)
+{
+    int fd = openat(runtime_fd, SITE_LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+    struct stat st, dir;
+    int code = fd < 0 ? -errno : 0;
+
+    if (code == 0 && (fstat(fd, &st) < 0 || fstat(runtime_fd, &dir) < 0))
+        code = -errno;
+    if (code == 0 && st.st_uid != geteuid() && st.st_uid != dir.st_uid)
+        code = -EPERM;
+    if (code == 0 && (st.st_mode & 077) && fchmod(fd, 0600) < 0)
+        code = -errno;
+    if (code == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    if (code == -EACCES || code == -EPERM)
+        return err_sys(
+            e, code,
+            "runtime directory %s: cannot open %s (made by another user? stop that sipmibd, then remove "
+            "%s/%s and %s/%s)",
+            s->runtime_dir, SITE_LOCK_NAME, s->runtime_dir, SITE_LOCK_NAME, s->runtime_dir, STORE_NAME);
+    return err_sys(e, code, "runtime directory %s: cannot open %s", s->runtime_dir, SITE_LOCK_NAME);
+}
+
 /* One agent a directory: two would retire the same lanes. The lock goes with the process, however it ends. */
 static int
 lock_directory(struct site *s, int runtime_fd, struct err *e)
 {
     struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-    int fd = openat(runtime_fd, SITE_LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0640);
+    int fd = open_lock(s, runtime_fd, e);
     char text[32] = "";
     int code;
 
-    if (fd < 0 && (errno == EACCES || errno == EPERM))
-        return err_sys(
-            e, -errno,
-            "runtime directory %s: cannot open %s (made by another user? stop that sipmibd, then remove "
-            "%s/%s and %s/%s)",
-            s->runtime_dir, SITE_LOCK_NAME, s->runtime_dir, SITE_LOCK_NAME, s->runtime_dir, STORE_NAME);
     if (fd < 0)
-        return err_sys(e, -errno, "runtime directory %s: cannot open %s", s->runtime_dir, SITE_LOCK_NAME);
+        return fd;
     if (fcntl(fd, F_OFD_SETLK, &whole) < 0) {
         code = -errno;
         if (code == -EAGAIN || code == -EACCES) {
@@ -190,6 +232,9 @@ open_store(struct site *s, bool is_first, struct err *e)
 {
     int code = store_open(&s->store, s->runtime_dir, s->runtime_fd, e);
 
+    if (code == 0 && store_layout_found(s->store) != 0)
+        log_line(LOG_LEVEL_INFO, LOG_STORE, "store %s/%s of an older sipmibd (layout %u) is taken over",
+                 s->runtime_dir, STORE_NAME, store_layout_found(s->store));
     if (code != -EBADMSG)
         return code;
     log_line(LOG_LEVEL_ERROR, LOG_STORE, "%s; it is set aside as %s.damaged: %s", e->text, STORE_NAME,
@@ -320,7 +365,8 @@ site_name_is_reserved(const char *name)
 {
     static const char *const reserved[] = { STORE_NAME,     STORE_NAME ".damaged",
                                             REGISTRY_NAME,  REGISTRY_NAME ".damaged",
-                                            SITE_LOCK_NAME, SITE_SOCKET_NAME };
+                                            SITE_LOCK_NAME, SITE_SOCKET_NAME,
+                                            SITE_CLOCK_NAME };
 
     for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
         if (strcmp(name, reserved[i]) == 0)

@@ -21,6 +21,8 @@
 enum {
     SITE_LANES_MAX = 16384, /* attached, over all instances; each takes a descriptor and about 40 KiB */
     SITE_INSTANCE_LANES_MAX = 4096, /* attached, of one instance */
+    SITE_LANES_KEPT = 2048,         /* of all those, for instances that have fewer than ... */
+    SITE_SMALL_LANES = 64,          /* ... so many each */
     SITE_ASIDE_MAX = 256, /* files of one instance remembered as set aside; beyond it they are only counted */
     SITE_STRANGERS_MAX = 64 /* directories of no configured instance remembered */
 };
@@ -42,7 +44,8 @@ struct site {
     int runtime_watch; /* -1: none */
     dev_t runtime_device;
     ino_t runtime_inode;
-    bool is_ousted; /* another agent was found on the directory */
+    gid_t runtime_group; /* who may write lanes, where the configuration does not say otherwise */
+    bool is_ousted;      /* another agent was found on the directory */
     struct watcher watcher;
     struct store *store;   /* NULL while it cannot be opened: lanes wait, nothing is retired */
     uint32_t lanes;        /* attached, over all instances */
@@ -73,7 +76,7 @@ struct site {
     struct site_stranger stranger[SITE_STRANGERS_MAX];
 };
 
-/* Open the runtime directory (made with mode 2770 when its parent is there), take the agent's lock in it,
+/* Open the runtime directory (made with mode 3771 when its parent is there), take the agent's lock in it,
  * watch it, and open the store; a damaged store is set aside and a new one made. 0, or a negative errno
  * and `e` set; -EBUSY: another agent runs on it. */
 int site_open(struct site *s, const char *runtime_dir, struct err *e);

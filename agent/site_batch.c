@@ -5,9 +5,11 @@
 #include <inttypes.h>
 #include <time.h>
 
+#include "agent/core.h"
 #include "agent/lane_set.h"
 #include "agent/log.h"
 #include "agent/site.h"
+#include "sipcore/fault.h"
 
 #define REST_NS UINT64_C(1000000000) /* after a failure */
 
@@ -18,12 +20,16 @@ static void say_refused(struct site *s, uint64_t now_ns);
 uint64_t
 site_unix_ns(uint64_t now_ns)
 {
-    struct timespec monotonic, real;
+    uint64_t monotonic_ns = core_now_ns(), unix_ns;
+    struct timespec real = { 0, 0 };
 
-    clock_gettime(CLOCK_MONOTONIC, &monotonic);
     clock_gettime(CLOCK_REALTIME, &real);
-    return (uint64_t)real.tv_sec * 1000000000u + (uint64_t)real.tv_nsec -
-           ((uint64_t)monotonic.tv_sec * 1000000000u + (uint64_t)monotonic.tv_nsec) + now_ns;
+    if (real.tv_sec < 0) /* before 1970: as good as not known */
+        return 0;
+    unix_ns = (uint64_t)real.tv_sec * 1000000000u + (uint64_t)real.tv_nsec;
+    if (now_ns >= monotonic_ns)
+        return unix_ns + (now_ns - monotonic_ns);
+    return unix_ns > monotonic_ns - now_ns ? unix_ns - (monotonic_ns - now_ns) : 0;
 }
 
 bool
@@ -55,6 +61,7 @@ site_batch(struct site *s, uint64_t now_ns)
 void
 site_put_place(struct site *s, struct lane *l, uint32_t registry_id, const struct ring_cursor *place)
 {
+    fault_point("batch.place");
     registry_put_place(s->batch, registry_id, l->reader.header.identity, place);
     l->put = *place;
     l->kept_id = registry_id;
@@ -75,7 +82,9 @@ site_commit(struct site *s, uint64_t now_ns)
     if (!batch)
         return 0;
     s->batch = NULL;
+    fault_point("batch.commit");
     code = registry_commit(batch, &e);
+    fault_point("batch.committed");
     if (code < 0) {
         s->registry_rest_ns = now_ns + REST_NS;
         s->batches_failed++;

@@ -35,6 +35,8 @@ struct layout {
     uint8_t *end;
 };
 
+static atomic_uint alive;
+
 static struct measure measure(struct instance *const *instance, size_t count);
 static struct snapshot_block *make_block(const struct measure *m, struct layout *at);
 static void fill_instance(struct snapshot *s, struct layout *at, const struct instance *i,
@@ -59,7 +61,7 @@ snapshot_build(const struct snapshot **out, struct instance *const *instance, si
         code = instance_sum(instance[k], e);
     if (code == 0)
         code = word_rows_get(&words, hold, instance, count, e);
-    if (code < 0)
+    if (code != 0)
         return code;
     m = measure(instance, count);
     block = make_block(&m, &at);
@@ -77,6 +79,8 @@ snapshot_build(const struct snapshot **out, struct instance *const *instance, si
     block->snapshot.rows[SNAP_OPTION_TAGS] = words->tags;
     block->snapshot.rows[SNAP_SUPPORTED_METHODS] = words->methods;
     for (size_t k = 0; k < count; k++) {
+        if (instance[k]->is_unseen)
+            continue;
         fill_instance(&block->snapshot, &at, instance[k], hold, registry);
         fill_methods(&block->snapshot, &at, instance[k], names);
         fill_codes(&block->snapshot, &at, instance[k], names);
@@ -109,6 +113,13 @@ snapshot_release(const struct snapshot *s)
     word_rows_release(block->words);
     config_hold_release(block->hold);
     free(block);
+    atomic_fetch_sub_explicit(&alive, 1, memory_order_relaxed);
+}
+
+unsigned
+snapshots_alive(void)
+{
+    return atomic_load_explicit(&alive, memory_order_relaxed);
 }
 
 struct registry *
@@ -175,6 +186,7 @@ make_block(const struct measure *m, struct layout *at)
     if (!block)
         return NULL;
     memset(block, 0, sizeof(*block));
+    atomic_fetch_add_explicit(&alive, 1, memory_order_relaxed);
     atomic_init(&block->references, 1);
     next = (uint8_t *)(block + 1);
     at->instance = carve(&next, m->instances * sizeof(*at->instance));
@@ -291,8 +303,10 @@ fill_methods(struct snapshot *s, struct layout *at, const struct instance *i, st
 static struct span
 control_name(struct layout *at, const struct control_row *control)
 {
-    struct span name = span_of(at->text, control->method_octets);
+    struct span name;
 
+    assert(control);
+    name = span_of(at->text, control->method_octets);
     memcpy(at->text, control->method, control->method_octets);
     at->text += control->method_octets;
     return name;

@@ -24,4 +24,7 @@ int snapshot_build(const struct snapshot **out, struct instance *const *instance
 const struct snapshot *snapshot_take(const struct snapshot *s);
 void snapshot_release(const struct snapshot *s);
 
+/* How many there are in this process at the moment. Any thread. */
+unsigned snapshots_alive(void);
+
 #endif

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -19,6 +20,8 @@
 #define PATIENCE_NS 5000000000u
 
 static int listen_in(const struct site *site, ino_t *inode, struct err *e);
+static void listen_again(struct status *s);
+static int accept_client(struct status *s);
 static void accept_one(struct status *s, const struct core *c, uint64_t now_ns);
 static void send_rest(struct status *s, struct status_client *client);
 static void drop(struct status *s, struct status_client *client);
@@ -26,7 +29,7 @@ static void drop(struct status *s, struct status_client *client);
 void
 status_init(struct status *s)
 {
-    *s = (struct status){ .listen_fd = -1, .epoll_fd = -1, .directory_fd = -1 };
+    *s = (struct status){ .listen_fd = -1, .epoll_fd = -1, .directory_fd = -1, .spare_fd = -1 };
     for (unsigned i = 0; i < STATUS_CLIENTS_MAX; i++)
         s->client[i].fd = -1;
 }
@@ -42,6 +45,9 @@ status_open(struct status *s, const struct site *site, int epoll_fd)
         close(s->listen_fd);
     s->epoll_fd = epoll_fd;
     s->directory_fd = site->runtime_fd;
+    s->is_deaf = false;
+    if (s->spare_fd < 0)
+        s->spare_fd = eventfd(0, EFD_CLOEXEC);
     s->listen_fd = code = listen_in(site, &s->inode, &e);
     if (code >= 0) {
         code = 0;
@@ -110,6 +116,9 @@ status_close(struct status *s)
     for (unsigned i = 0; i < STATUS_CLIENTS_MAX; i++)
         if (s->client[i].fd >= 0)
             drop(s, &s->client[i]);
+    if (s->spare_fd >= 0)
+        close(s->spare_fd);
+    s->spare_fd = -1;
     if (s->listen_fd < 0)
         return;
     /* Another agent's socket may have the name by now. */
@@ -127,6 +136,10 @@ status_tick(struct status *s, const struct site *site, uint64_t now_ns)
             s->dropped++;
             drop(s, &s->client[i]);
         }
+    if (s->spare_fd < 0)
+        s->spare_fd = eventfd(0, EFD_CLOEXEC);
+    if (s->is_deaf)
+        listen_again(s);
     if (s->epoll_fd >= 0 && site->runtime_fd >= 0 && !socket_is_there(s, site))
         status_open(s, site, s->epoll_fd);
 }
@@ -143,13 +156,39 @@ status_event(struct status *s, const struct core *c, int fd, uint64_t now_ns)
             send_rest(s, &s->client[i]);
 }
 
+static void
+listen_again(struct status *s)
+{
+    struct epoll_event event = { .events = EPOLLIN, .data.fd = s->listen_fd };
+
+    s->is_deaf = s->listen_fd >= 0 && epoll_ctl(s->epoll_fd, EPOLL_CTL_MOD, s->listen_fd, &event) < 0;
+}
+
+/* Who asks when no descriptor is left asks for that. Where even the spare one does not help (the whole system has none)
+ * nobody is listened to for a second: epoll would tell of the same client again and again. */
+static int
+accept_client(struct status *s)
+{
+    struct epoll_event nothing = { .data.fd = s->listen_fd };
+    int fd = accept4(s->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd < 0 && s->spare_fd >= 0 && (errno == EMFILE || errno == ENFILE)) {
+        close(s->spare_fd);
+        s->spare_fd = -1;
+        fd = accept4(s->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    }
+    if (fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+        s->is_deaf = epoll_ctl(s->epoll_fd, EPOLL_CTL_MOD, s->listen_fd, &nothing) == 0;
+    return fd;
+}
+
 /* One at a time, so that asking often does not keep the core from its work. */
 static void
 accept_one(struct status *s, const struct core *c, uint64_t now_ns)
 {
     struct status_client *client = NULL;
     struct json j;
-    int fd = accept4(s->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept_client(s);
 
     if (fd < 0)
         return;

@@ -4,6 +4,7 @@
 #ifndef AGENT_STATUS_H
 #define AGENT_STATUS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -27,6 +28,8 @@ struct status {
     int listen_fd;    /* -1: not listening */
     int epoll_fd;     /* borrowed */
     int directory_fd; /* borrowed: where the socket is */
+    int spare_fd;     /* given up for a client when no other descriptor is left; -1: it is */
+    bool is_deaf;     /* nobody is accepted before the next tick */
     ino_t inode;      /* the socket's */
     int said_code;    /* the trouble that was last logged */
     uint64_t answered;

@@ -9,11 +9,14 @@
 #include "agent/json.h"
 #include "agent/log.h"
 #include "agent/notice.h"
+#include "agent/process_use.h"
 #include "agent/pseudonym.h"
 #include "agent/registry.h"
+#include "agent/snapshot_build.h"
 #include "agent/status.h"
 
 static void write_agent(const struct core *c, struct json *j, uint64_t now_ns);
+static void write_use(struct json *j);
 static void write_configuration(const struct core *c, struct json *j, uint64_t now_ns);
 static void write_agentx(const struct core *c, struct json *j, uint64_t now_ns);
 static void write_snapshot(const struct core *c, struct json *j, uint64_t now_ns);
@@ -69,7 +72,31 @@ write_agent(const struct core *c, struct json *j, uint64_t now_ns)
     json_number(j, "status_answered", c->status.answered);
     json_number(j, "status_turned_away", c->status.turned_away);
     json_number(j, "status_dropped", c->status.dropped);
+    write_use(j);
     json_close(j);
+}
+
+static void
+write_use(struct json *j)
+{
+    struct process_use use;
+
+    process_use_get(&use);
+    json_number(j, "rss_octets", use.rss_octets);
+    json_number(j, "rss_highest_octets", use.rss_highest_octets);
+    json_number(j, "descriptors", use.descriptors);
+    json_number(j, "descriptors_max", use.descriptors_max);
+    json_decimal(j, "cpu_s", (double)use.cpu_ms / 1000, 3);
+}
+
+static void
+write_pages(struct json *j, const struct store_pages *pages)
+{
+    json_number(j, "page_octets", pages->octets);
+    json_number(j, "pages", pages->pages);
+    json_number(j, "pages_free", pages->free);
+    json_number(j, "pages_free_lots", pages->lots);
+    json_number(j, "readers_most", pages->readers);
 }
 
 static void
@@ -117,6 +144,7 @@ write_snapshot(const struct core *c, struct json *j, uint64_t now_ns)
 
     json_object(j, "snapshot");
     json_number(j, "generation", s->generation);
+    json_number(j, "alive", snapshots_alive());
     json_decimal(j, "age_ms", (double)(now_ns - s->taken_ns) / 1e6, 1);
     json_number(j, "max_age_ms", c->hold->config->snapshot_max_age_ms);
     json_number(j, "built", c->builds);
@@ -142,6 +170,7 @@ write_store(const struct core *c, struct json *j)
         json_number(j, "entries", stats.entries);
         json_number(j, "octets", stats.octets);
         json_number(j, "octets_max", stats.octets_max);
+        write_pages(j, &stats.pages);
         json_number(j, "transactions", stats.transactions);
         json_number(j, "errors", stats.errors);
         json_string(j, "last_error", stats.last_error);
@@ -153,6 +182,7 @@ static void
 write_registry(const struct core *c, struct json *j)
 {
     struct registry_stats stats;
+    struct store_pages pages;
 
     json_object(j, "registry");
     json_string(j, "directory", REGISTRY_NAME);
@@ -168,6 +198,8 @@ write_registry(const struct core *c, struct json *j)
         json_number(j, "users_without_contacts", stats.strangers);
         json_number(j, "octets", stats.octets);
         json_number(j, "octets_max", stats.octets_max);
+        registry_pages_get(c->site.registry, &pages);
+        write_pages(j, &pages);
         json_number(j, "batches", stats.batches);
         json_number(j, "expired", stats.expired);
         json_number(j, "contacts_left_out", stats.contacts_over);
@@ -253,6 +285,7 @@ write_lanes(const struct instance *i, struct json *j)
     json_number(j, "vanished", i->vanished);
     json_number(j, "refused", s->refused);
     json_number(j, "set_aside", s->n_aside + s->aside_over);
+    json_number(j, "other_abi", lane_set_other_abi(s));
     json_close(j);
     json_array(j, "set_aside");
     for (uint32_t k = 0; k < s->n_aside && k < 32; k++) {
@@ -309,6 +342,7 @@ write_events(const struct instance *i, struct json *j)
     json_object(j, "events");
     json_number(j, "read", i->events);
     json_number(j, "lost", i->events_lost.total);
+    json_number(j, "lost_after_reading", i->events_lost_again);
     json_number(j, "bindings_broken", i->bindings_broken);
     json_number(j, "notifications_raised", i->notifier.raised);
     json_number(j, "notifications_capped", i->notifier.capped.total);

@@ -16,10 +16,12 @@
 #include "config/config.h"
 
 enum {
-    LAYOUT = 2, /* of the tables and their values; a newer one is refused, an older one set aside */
     TABLES_MAX = 8,
     FORGET_MAX = 1024, /* identities of removed lanes waiting for a transaction; a start drops what is over */
 };
+
+/* Layout 2 has totals with words, layout 3 rows of lanes with a check. */
+static const struct store_env_layouts layouts = { .newest = 3, .oldest = 1 };
 
 #define MAP_OCTETS ((size_t)1 << 30) /* address space, not memory: the file grows as it is used */
 
@@ -31,12 +33,19 @@ struct lane_key {
     uint8_t data[CONFIG_NAME_OCTETS + LANE_IDENTITY_OCTETS];
 };
 
+/* That a lane was retired must not be a matter of one bit. */
+struct lane_value {
+    uint32_t stage; /* enum store_lane */
+    uint32_t check; /* of key and stage */
+};
+
 struct store {
     MDB_env *env;
-    MDB_dbi meta;   /* "layout" -> uint32_t */
-    MDB_dbi totals; /* instance -> totals_encode() */
-    MDB_dbi states; /* instance -> struct state_value */
-    MDB_dbi lanes;  /* struct lane_key -> uint32_t, enum store_lane */
+    uint32_t layout_found; /* when it was opened */
+    MDB_dbi meta;          /* "layout" -> uint32_t */
+    MDB_dbi totals;        /* instance -> totals_encode() */
+    MDB_dbi states;        /* instance -> struct state_value */
+    MDB_dbi lanes;         /* struct lane_key -> struct lane_value */
     uint8_t boot_id[BOOT_ID_OCTETS];
     struct store_file_identity file; /* of the data file: is it still the one in the directory? */
     struct lane_key forget[FORGET_MAX];
@@ -59,6 +68,7 @@ struct store_txn {
 static int open_environment(struct store *s, const char *runtime_dir, int runtime_fd, struct err *e);
 static int open_tables(struct store *s, struct err *e);
 static int check_layout(struct store *s, MDB_txn *txn, struct err *e);
+static int check_lanes(struct store *s, MDB_txn *txn);
 
 /* ---- errors ----------------------------------------------------------------------------------------------------- */
 
@@ -111,8 +121,9 @@ store_open(struct store **out, const char *runtime_dir, int runtime_fd, struct e
     *out = NULL;
     if (!s)
         return err_set(e, -ENOMEM, "no memory for the store");
-    store_files_boot_id(s->boot_id);
-    code = open_environment(s, runtime_dir, runtime_fd, e);
+    code = store_files_boot_id(s->boot_id, e);
+    if (code == 0)
+        code = open_environment(s, runtime_dir, runtime_fd, e);
     if (code == 0)
         code = open_tables(s, e);
     if (code < 0) {
@@ -175,7 +186,19 @@ open_tables(struct store *s, struct err *e)
 static int
 check_layout(struct store *s, MDB_txn *txn, struct err *e)
 {
-    return store_env_layout(s->env, txn, s->meta, LAYOUT, "lose the counts of writers that have ended", e);
+    int code = store_env_layout(s->env, txn, s->meta, &layouts, &s->layout_found,
+                                "lose the counts of writers that have ended", e);
+
+    if (code < 0 || s->layout_found >= 3)
+        return code;
+    code = check_lanes(s, txn);
+    return code == 0 ? 0 : complain(s, code, e, "take over the lanes of an older layout");
+}
+
+uint32_t
+store_layout_found(const struct store *s)
+{
+    return s->layout_found < layouts.newest ? s->layout_found : 0;
 }
 
 enum store_health
@@ -262,15 +285,61 @@ store_get(struct store *s, const char *instance, struct tally *totals, struct in
     return code;
 }
 
-static enum store_lane
-lane_stage(const MDB_val *value)
+static struct lane_value
+lane_value(const MDB_val *key, uint32_t stage)
 {
-    uint32_t stage;
+    uint64_t sum = store_checksum(key->mv_data, key->mv_size) + stage;
 
-    if (value->mv_size != sizeof(stage))
-        return STORE_LANE_UNKNOWN;
-    memcpy(&stage, value->mv_data, sizeof(stage));
-    return stage <= STORE_LANE_RETIRED ? (enum store_lane)stage : STORE_LANE_UNKNOWN;
+    return (struct lane_value){ .stage = stage,
+                                .check = (uint32_t)(store_checksum(&sum, sizeof(sum)) >> 32) };
+}
+
+/* 0, or MDB_CORRUPTED. */
+static int
+lane_stage(const MDB_val *key, const MDB_val *value, enum store_lane *stage)
+{
+    struct lane_value v;
+
+    *stage = STORE_LANE_UNKNOWN;
+    if (value->mv_size != sizeof(v))
+        return MDB_CORRUPTED;
+    memcpy(&v, value->mv_data, sizeof(v));
+    if (v.stage > STORE_LANE_RETIRED || v.check != lane_value(key, v.stage).check)
+        return MDB_CORRUPTED;
+    *stage = (enum store_lane)v.stage;
+    return 0;
+}
+
+/* Give the rows of an older layout, which were stages alone, their checks. 0 or an LMDB code. */
+static int
+check_lanes(struct store *s, MDB_txn *txn)
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    int code = mdb_cursor_open(txn, s->lanes, &cursor);
+
+    if (code != 0)
+        return code;
+    while ((code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+        struct lane_key k = { .octets = key.mv_size };
+        struct lane_value v;
+        uint32_t stage;
+
+        if (value.mv_size != sizeof(stage) || k.octets > sizeof(k.data)) {
+            code = MDB_CORRUPTED;
+            break;
+        }
+        memcpy(k.data, key.mv_data, k.octets);
+        memcpy(&stage, value.mv_data, sizeof(stage));
+        key = lane_val(&k); /* LMDB's own may move */
+        v = lane_value(&key, stage);
+        value = (MDB_val){ .mv_size = sizeof(v), .mv_data = &v };
+        code = mdb_cursor_put(cursor, &key, &value, MDB_CURRENT);
+        if (code != 0)
+            break;
+    }
+    mdb_cursor_close(cursor);
+    return code == MDB_NOTFOUND ? 0 : code;
 }
 
 enum store_lane
@@ -285,12 +354,13 @@ store_lane(struct store *s, const char *instance, const uint8_t identity[LANE_ID
     if (code == 0) {
         code = mdb_get(txn, s->lanes, &key, &value);
         if (code == 0)
-            stage = lane_stage(&value);
+            code = lane_stage(&key, &value, &stage);
         mdb_txn_abort(txn);
     }
-    if (code != 0 && code != MDB_NOTFOUND)
-        complain(s, code, NULL, "look up a lane");
-    return stage;
+    if (code == 0 || code == MDB_NOTFOUND)
+        return stage;
+    complain(s, code, NULL, "look up a lane");
+    return STORE_LANE_UNREADABLE;
 }
 
 static int
@@ -303,7 +373,12 @@ each_lane(MDB_cursor *cursor, const struct lane_key *prefix,
 
     while (code == 0 && key.mv_size == prefix->octets + LANE_IDENTITY_OCTETS &&
            memcmp(key.mv_data, prefix->data, prefix->octets) == 0) {
-        each(context, (const uint8_t *)key.mv_data + prefix->octets, lane_stage(&value));
+        enum store_lane stage;
+
+        code = lane_stage(&key, &value, &stage);
+        if (code != 0)
+            break;
+        each(context, (const uint8_t *)key.mv_data + prefix->octets, stage);
         code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
     }
     return code == MDB_NOTFOUND ? 0 : code;
@@ -394,9 +469,10 @@ store_put_lane(struct store_txn *t, const char *instance, const uint8_t identity
                enum store_lane stage)
 {
     struct lane_key k = lane_key(instance, identity);
-    uint32_t value = stage;
+    MDB_val key = lane_val(&k);
+    struct lane_value value = lane_value(&key, stage);
 
-    put(t, t->store->lanes, lane_val(&k), &value, sizeof(value), "put a lane");
+    put(t, t->store->lanes, key, &value, sizeof(value), "put a lane");
 }
 
 static void
@@ -475,5 +551,6 @@ store_stats_get(struct store *s, struct store_stats *stats)
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
         if (mdb_stat(txn, tables[i], &stat) == 0)
             stats->entries += stat.ms_entries;
+    store_pages_count(s->env, txn, &stats->pages);
     mdb_txn_abort(txn);
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "agent/oper_state.h"
+#include "agent/store_pages.h"
 #include "sipcore/err.h"
 #include "sipcore/lane.h"
 #include "sipcore/tally.h"
@@ -22,8 +23,9 @@ struct store_txn;
 /* What is known of a lane by its instance and identity. */
 enum store_lane {
     STORE_LANE_UNKNOWN = 0,
-    STORE_LANE_ATTACHED = 1, /* its counters are served, and not yet in the totals */
-    STORE_LANE_RETIRED = 2   /* its counters are in the totals; its file may still be there */
+    STORE_LANE_ATTACHED = 1,  /* its counters are served, and not yet in the totals */
+    STORE_LANE_RETIRED = 2,   /* its counters are in the totals; its file may still be there */
+    STORE_LANE_UNREADABLE = 3 /* of store_lane() alone: an error, so that it may be any of these */
 };
 
 /* What `sipstat --agent` shows. */
@@ -31,6 +33,7 @@ struct store_stats {
     uint64_t entries; /* of all tables */
     uint64_t octets;  /* in use */
     uint64_t octets_max;
+    struct store_pages pages;
     uint64_t transactions; /* committed since this store was opened */
     uint64_t errors;       /* that it met since */
     char last_error[256];  /* "" when there was none */
@@ -42,6 +45,9 @@ struct store_stats {
  *   -EPROTONOSUPPORT made by a newer version: refuse to start (`e` has the remedy)
  *   -ENOSPC, -EACCES ...  as the system says */
 int store_open(struct store **out, const char *runtime_dir, int runtime_fd, struct err *e);
+
+/* The layout that it had, of an older sipmibd, when it was opened; it was taken over. 0: none but today's. */
+uint32_t store_layout_found(const struct store *s);
 
 /* NULL is fine. */
 void store_close(struct store *s);
@@ -65,7 +71,7 @@ enum store_health store_health(struct store *s, int runtime_fd);
 int store_get(struct store *s, const char *instance, struct tally *totals, struct instance_state *state,
               uint64_t now_ns, struct err *e);
 
-/* What is kept of a lane. An error reads as unknown (and is counted). */
+/* What is kept of a lane. An error is counted. */
 enum store_lane store_lane(struct store *s, const char *instance,
                            const uint8_t identity[LANE_IDENTITY_OCTETS]);
 

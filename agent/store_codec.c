@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TOTALS_MAGIC 0x32544f54u /* "TOT2" */
-#define STATE_MAGIC  0x31545453u /* "STT1" */
+#define TOTALS_MAGIC   0x32544f54u /* "TOT2" */
+#define TOTALS_MAGIC_1 0x31544f54u /* "TOT1": of layout 1, without words */
+#define STATE_MAGIC    0x31545453u /* "STT1" */
 
 struct totals_head {
     uint32_t magic;
@@ -23,17 +24,29 @@ struct totals_head {
     uint64_t has_associations;
 };
 
+/* How that began in layout 1. */
+struct totals_head_1 {
+    uint32_t magic, octets;
+    uint64_t checksum;
+    uint32_t n_counters, n_method_counters, n_methods, n_cells;
+    uint64_t methods_folded, cells_folded;
+    uint64_t has_associations;
+};
+
+_Static_assert(offsetof(struct totals_head_1, n_counters) == offsetof(struct totals_head, n_counters),
+               "the checksum begins at the same place");
+
 /* Octets being written or read, within bounds. */
 struct cursor {
     uint8_t *to;
     const uint8_t *from, *end;
 };
 
-static uint64_t
-checksum(const void *data, size_t octets)
+uint64_t
+store_checksum(const void *data, size_t octets)
 {
     const uint8_t *s = data;
-    uint64_t sum = 0xcbf29ce484222325u; /* FNV-1a: against accidents, not against an adversary */
+    uint64_t sum = 0xcbf29ce484222325u; /* FNV-1a */
 
     for (size_t i = 0; i < octets; i++)
         sum = (sum ^ s[i]) * 0x100000001b3u;
@@ -45,7 +58,7 @@ head_checksum(const void *data, size_t octets)
 {
     size_t skip = offsetof(struct totals_head, checksum) + sizeof(uint64_t);
 
-    return checksum((const uint8_t *)data + skip, octets - skip);
+    return store_checksum((const uint8_t *)data + skip, octets - skip);
 }
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
@@ -240,11 +253,31 @@ add_word(struct cursor *c, struct tally *t)
     return true;
 }
 
+/* The head of either layout. */
 static bool
-head_is_good(const struct totals_head *head, const void *data, size_t octets)
+get_head(struct cursor *c, struct totals_head *head)
 {
-    return head->magic == TOTALS_MAGIC && head->octets == octets && head->n_methods <= TALLY_METHODS &&
-           head->checksum == head_checksum(data, octets);
+    struct totals_head_1 old;
+    uint32_t magic = 0;
+
+    if ((size_t)(c->end - c->from) >= sizeof(magic))
+        memcpy(&magic, c->from, sizeof(magic));
+    if (magic == TOTALS_MAGIC)
+        return get(c, head, sizeof(*head));
+    if (magic != TOTALS_MAGIC_1 || !get(c, &old, sizeof(old)))
+        return false;
+    *head = (struct totals_head){
+        .octets = old.octets,
+        .checksum = old.checksum,
+        .n_counters = old.n_counters,
+        .n_method_counters = old.n_method_counters,
+        .n_methods = old.n_methods,
+        .n_cells = old.n_cells,
+        .methods_folded = old.methods_folded,
+        .cells_folded = old.cells_folded,
+        .has_associations = old.has_associations,
+    };
+    return true;
 }
 
 int
@@ -254,7 +287,8 @@ totals_decode(struct tally *t, const void *data, size_t octets, struct err *e)
     uint16_t rows[TALLY_METHODS];
     struct totals_head head;
 
-    if (!get(&c, &head, sizeof(head)) || !head_is_good(&head, data, octets))
+    if (!get_head(&c, &head) || head.octets != octets || head.n_methods > TALLY_METHODS ||
+        head.checksum != head_checksum(data, octets))
         return err_set(e, -EBADMSG, "damaged totals of %zu octets", octets);
     t->methods_folded += head.methods_folded;
     t->cells_folded += head.cells_folded;
@@ -282,7 +316,7 @@ totals_decode(struct tally *t, const void *data, size_t octets, struct err *e)
 static uint64_t
 state_checksum(const struct state_value *v)
 {
-    return checksum(v->boot_id, sizeof(*v) - offsetof(struct state_value, boot_id));
+    return store_checksum(v->boot_id, sizeof(*v) - offsetof(struct state_value, boot_id));
 }
 
 void

@@ -16,8 +16,12 @@ enum { BOOT_ID_OCTETS = 16 };
 /* The totals of `t`, rows without any count left out. 0 with *out malloc'ed, or -ENOMEM. */
 int totals_encode(const struct tally *t, uint8_t **out, size_t *octets, struct err *e);
 
-/* Add encoded totals to `t`. 0; -EBADMSG: damaged, and `t` may hold a part of them; -ENOMEM. */
+/* Add encoded totals to `t`, those of layout 1 as well. 0; -EBADMSG: damaged, and `t` may hold a part of them;
+ * -ENOMEM. */
 int totals_decode(struct tally *t, const void *data, size_t octets, struct err *e);
+
+/* Of octets: against accidents, not against an adversary. */
+uint64_t store_checksum(const void *data, size_t octets);
 
 /* One instance's state as it is kept. */
 struct state_value {

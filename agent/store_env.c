@@ -46,31 +46,31 @@ store_env_open(MDB_env **out, struct store_file_identity *file, const char *runt
 }
 
 int
-store_env_layout(MDB_env *env, MDB_txn *txn, MDB_dbi meta, uint32_t layout, const char *loss, struct err *e)
+store_env_layout(MDB_env *env, MDB_txn *txn, MDB_dbi meta, const struct store_env_layouts *known,
+                 uint32_t *found, const char *loss, struct err *e)
 {
     MDB_val key = { .mv_size = 6, .mv_data = "layout" }, value;
-    uint32_t found = layout;
+    uint32_t newest = known->newest;
     int code = mdb_get(txn, meta, &key, &value);
 
-    if (code == MDB_NOTFOUND) {
-        value = (MDB_val){ .mv_size = sizeof(layout), .mv_data = &layout };
-        code = mdb_put(txn, meta, &key, &value, 0);
-    }
-    if (code != 0)
-        return store_explain(env, store_first_failure(code), e, "read its layout");
-    if (value.mv_size != sizeof(found))
+    *found = newest;
+    if (code == 0 && value.mv_size != sizeof(*found))
         return err_set(e, -EBADMSG, "damaged: a layout of %zu octets", value.mv_size);
-    memcpy(&found, value.mv_data, sizeof(found));
-    if (found > layout)
+    if (code == 0)
+        memcpy(found, value.mv_data, sizeof(*found));
+    if (*found > newest)
         return err_set(
             e, -EPROTONOSUPPORT,
             "made by a newer sipmibd (layout %u, this one knows %u): run that one, or remove the directory and %s",
-            found, layout, loss);
-    if (found < layout)
-        return err_set(e, -EBADMSG,
-                       "made by an older sipmibd: layout %u, which this one (layout %u) does not read", found,
-                       layout);
-    return 0;
+            *found, newest, loss);
+    if (*found < known->oldest)
+        return err_set(e, -EBADMSG, "of layout %u, which this sipmibd (%u to %u) does not read", *found,
+                       known->oldest, newest);
+    if (code == MDB_NOTFOUND || *found < newest) {
+        value = (MDB_val){ .mv_size = sizeof(newest), .mv_data = &newest };
+        code = mdb_put(txn, meta, &key, &value, 0);
+    }
+    return code == 0 ? 0 : store_explain(env, store_first_failure(code), e, "read its layout");
 }
 
 int

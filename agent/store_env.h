@@ -27,10 +27,16 @@ struct store_env_options {
 int store_env_open(MDB_env **out, struct store_file_identity *file, const char *runtime_dir, int runtime_fd,
                    const struct store_env_options *options, struct err *e);
 
-/* Note in table `meta` that the layout of keys and values is `layout`, or check that it is. 0; -EPROTONOSUPPORT: it is
- * a newer one (`e` has the remedy, and the `loss` that goes with it); -EBADMSG or others, `e` set. */
-int store_env_layout(MDB_env *env, MDB_txn *txn, MDB_dbi meta, uint32_t layout, const char *loss,
-                     struct err *e);
+/* Layouts of keys and values that a program knows: what it writes, and the oldest that it reads. */
+struct store_env_layouts {
+    uint32_t newest, oldest;
+};
+
+/* Note in table `meta` that the layout is the newest of those known. *found: what it was before, for the caller to take
+ * over in the same transaction. 0; -EPROTONOSUPPORT: it is one that is newer still (`e` has the remedy, and the `loss`
+ * that goes with it); -EBADMSG or others, `e` set. */
+int store_env_layout(MDB_env *env, MDB_txn *txn, MDB_dbi meta, const struct store_env_layouts *known,
+                     uint32_t *found, const char *loss, struct err *e);
 
 /* LMDB's codes (or a negative errno) as a negative errno. What says that the file is not what it should be becomes
  * -EBADMSG. */

@@ -113,17 +113,20 @@ hex_value(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-void
-store_files_boot_id(uint8_t boot_id[BOOT_ID_OCTETS])
+int
+store_files_boot_id(uint8_t boot_id[BOOT_ID_OCTETS], struct err *e)
 {
     int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
     unsigned digits = 0;
     char text[64];
     ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
+    int code = n < 0 ? -errno : 0;
 
     memset(boot_id, 0, BOOT_ID_OCTETS);
     if (fd >= 0)
         close(fd);
+    if (code < 0 && code != -ENOENT && code != -ENOTDIR && code != -EACCES && code != -EPERM)
+        return err_sys(e, code, "cannot ask which boot of the machine this is");
     for (ssize_t i = 0; i < n && digits < 2 * BOOT_ID_OCTETS; i++) {
         int value = hex_value(text[i]);
 
@@ -132,4 +135,5 @@ store_files_boot_id(uint8_t boot_id[BOOT_ID_OCTETS])
             digits++;
         }
     }
+    return 0;
 }

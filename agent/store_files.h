@@ -35,7 +35,8 @@ int store_files_set_aside(int runtime_fd, const char *name, struct err *e);
 /* Remove the directory with LMDB's files in it; nothing there is fine. 0, or a negative errno, `e` set. */
 int store_files_remove(int runtime_fd, const char *name, struct err *e);
 
-/* What tells one boot of the machine from another; zeros when the system does not say. */
-void store_files_boot_id(uint8_t boot_id[BOOT_ID_OCTETS]);
+/* What tells one boot of the machine from another; zeros where the system does not say. 0, or a negative errno and `e`
+ * set: it cannot be asked now (no descriptor is left), which must not be taken for another boot. */
+int store_files_boot_id(uint8_t boot_id[BOOT_ID_OCTETS], struct err *e);
 
 #endif

@@ -17,6 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "sipcore/fault.h"
+
 enum {
     PATIENCE_S = 10,
     PAGE_OCTETS = 4096,
@@ -26,8 +28,19 @@ enum {
     MAIN_TABLE = 1
 };
 
+static bool lacks_something; /* the child: what it met says nothing of the file */
+
 static void be_a_child(void);
 static bool is_usable(const char *path, unsigned tables, size_t map_octets);
+
+/* What a damaged file makes of its reader. Other signals come from somebody, or for want of memory: a service manager
+ * that ends us ends the child first. */
+static bool
+is_of_file(int number)
+{
+    return number == SIGSEGV || number == SIGBUS || number == SIGILL || number == SIGFPE ||
+           number == SIGABRT || number == SIGPROF;
+}
 
 int
 store_probe(const char *path, unsigned tables, size_t map_octets, struct err *e)
@@ -39,11 +52,13 @@ store_probe(const char *path, unsigned tables, size_t map_octets, struct err *e)
         return 0;
     if (pid == 0) {
         be_a_child();
-        _exit(is_usable(path, tables, map_octets) ? 0 : 1);
+        _exit(is_usable(path, tables, map_octets) || lacks_something ? 0 : 1);
     }
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR)
             return 0;
+    if (WIFSIGNALED(status) && !is_of_file(WTERMSIG(status)))
+        return err_set(e, -EINTR, "the process that looks it through was killed");
     if (WIFSIGNALED(status))
         return err_set(e, -EBADMSG, "damaged: reading it ends in signal %d", WTERMSIG(status));
     return WEXITSTATUS(status) == 0 ? 0 : err_set(e, -EBADMSG, "damaged: it contradicts itself");
@@ -72,6 +87,14 @@ be_a_child(void)
     setitimer(ITIMER_PROF, &patience, NULL); /* its own time: a busy machine is no damage */
 }
 
+/* Whether LMDB did what it was asked for. */
+static bool
+is_done(int code)
+{
+    lacks_something |= code == ENOMEM || code == EMFILE || code == ENFILE || code == EAGAIN || code == ENOSPC;
+    return code == 0;
+}
+
 /* Every value, and an octet of each page of it: more finds nothing more. */
 static bool
 read_table(MDB_txn *txn, MDB_dbi table)
@@ -81,7 +104,7 @@ read_table(MDB_txn *txn, MDB_dbi table)
     MDB_cursor *cursor;
     int code;
 
-    if (mdb_cursor_open(txn, table, &cursor) != 0)
+    if (!is_done(mdb_cursor_open(txn, table, &cursor)))
         return false;
     while ((code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
         for (size_t i = 0; i < value.mv_size; i += PAGE_OCTETS)
@@ -100,7 +123,7 @@ free_pages_are_good(MDB_txn *txn, size_t last_page)
     bool is_good = true;
     int code;
 
-    if (mdb_cursor_open(txn, FREE_TABLE, &cursor) != 0)
+    if (!is_done(mdb_cursor_open(txn, FREE_TABLE, &cursor)))
         return false;
     while (is_good && (code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
         size_t count = 0, page;
@@ -132,14 +155,14 @@ read_all(MDB_env *env, MDB_txn *txn, MDB_dbi *tables)
 
     if (mdb_env_info(env, &info) != 0 || !free_pages_are_good(txn, info.me_last_pgno))
         return false;
-    if (mdb_cursor_open(txn, MAIN_TABLE, &cursor) != 0)
+    if (!is_done(mdb_cursor_open(txn, MAIN_TABLE, &cursor)))
         return false;
     while ((code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
         if (key.mv_size >= sizeof(name))
             return false;
         memcpy(name, key.mv_data, key.mv_size);
         name[key.mv_size] = '\0';
-        if (mdb_dbi_open(txn, name, 0, &table) != 0 || !read_table(txn, table))
+        if (!is_done(mdb_dbi_open(txn, name, 0, &table)) || !read_table(txn, table))
             return false;
         if (table >= *tables)
             *tables = table + 1;
@@ -157,7 +180,7 @@ rewrite_table(MDB_txn *txn, MDB_dbi table)
     MDB_cursor *cursor;
     int code;
 
-    if (mdb_cursor_open(txn, table, &cursor) != 0)
+    if (!is_done(mdb_cursor_open(txn, table, &cursor)))
         return false;
     while ((code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0 && count++ < REWRITTEN_MAX) {
         void *copy = malloc(value.mv_size + 1);
@@ -168,7 +191,7 @@ rewrite_table(MDB_txn *txn, MDB_dbi table)
         value.mv_data = copy;
         code = mdb_cursor_put(cursor, &key, &value, MDB_CURRENT);
         free(copy);
-        if (code != 0)
+        if (!is_done(code))
             break;
     }
     mdb_cursor_close(cursor);
@@ -186,7 +209,7 @@ write_all(MDB_env *env, MDB_dbi tables)
     MDB_txn *txn;
     int code;
 
-    if (mdb_txn_begin(env, NULL, 0, &txn) != 0)
+    if (!is_done(mdb_txn_begin(env, NULL, 0, &txn)))
         return false;
     for (MDB_dbi table = MAIN_TABLE + 1; is_good && table < tables; table++)
         is_good = rewrite_table(txn, table);
@@ -194,7 +217,7 @@ write_all(MDB_env *env, MDB_dbi tables)
     if (code == 0)
         code = mdb_put(txn, scratch, &key, &value, MDB_RESERVE);
     mdb_txn_abort(txn);
-    return code == 0 || code == MDB_MAP_FULL;
+    return is_done(code) || code == MDB_MAP_FULL;
 }
 
 static bool
@@ -211,9 +234,10 @@ is_usable(const char *path, unsigned tables, size_t map_octets)
     mdb_env_set_maxdbs(env, tables + 1);
     if (mdb_env_open(env, path, MDB_NOSYNC | MDB_NOMETASYNC | MDB_NOTLS, 0600) != 0)
         return true; /* the parent will be told the same, in words */
-    if (mdb_txn_begin(env, NULL, MDB_RDONLY, &txn) != 0)
+    if (!is_done(mdb_txn_begin(env, NULL, MDB_RDONLY, &txn)))
         return false;
-    is_good = mdb_dbi_open(txn, NULL, 0, &main_table) == 0 && read_all(env, txn, &opened);
-    mdb_txn_commit(txn); /* which keeps the tables open; it only read */
+    fault_point("start.probing");
+    is_good = is_done(mdb_dbi_open(txn, NULL, 0, &main_table)) && read_all(env, txn, &opened);
+    is_good = is_done(mdb_txn_commit(txn)) && is_good; /* which keeps the tables open; it only read */
     return is_good && write_all(env, opened);
 }

@@ -48,7 +48,6 @@ follow_lane(struct view_lane *l, struct printer *p)
     struct ring_event event;
     struct err e = { "" };
     uint64_t lost;
-    int r = 0;
 
     if (!l->has_cursor) {
         if (ring_cursor_init(&l->cursor, &l->reader, true, &e) < 0)
@@ -56,8 +55,7 @@ follow_lane(struct view_lane *l, struct printer *p)
         l->has_cursor = true;
     }
     lost = l->cursor.lost;
-    for (unsigned n = 0; n < EVENTS_A_CALL_MAX && (r = ring_next(&l->cursor, &l->reader, &event, &e)) > 0;
-         n++) {
+    for (unsigned n = 0; n < EVENTS_A_CALL_MAX && ring_next(&l->cursor, &l->reader, &event, &e) > 0; n++) {
         if (p->as_json)
             print_json(p, &event);
         else

@@ -10,6 +10,7 @@
 enum { TEXT_OCTETS = 1024 };
 
 static void put_agent(const struct json_value *agent, FILE *out);
+static void put_use(const struct json_value *answer, FILE *out);
 static void put_master(const struct json_value *agentx, FILE *out);
 static void put_snapshot(const struct json_value *snapshot, FILE *out);
 static void put_notifications(const struct json_value *answer, FILE *out);
@@ -35,6 +36,7 @@ view_print_page(const struct json_value *answer, FILE *out)
     put_snapshot(json_get(answer, "snapshot"), out);
     put_notifications(answer, out);
     put_registrations(json_get(answer, "registry"), out);
+    put_use(answer, out);
     fputc('\n', out);
     put_instances(instances, out);
     any = put_agent_troubles(answer, out);
@@ -129,6 +131,35 @@ put_registrations(const struct json_value *registry, FILE *out)
         view_put_text(out, 8, "users:  %.0f registered with %.0f contacts, in %.1f MiB",
                       json_get_number(registry, "users"), json_get_number(registry, "contacts"),
                       json_get_number(registry, "octets") / (1 << 20));
+}
+
+/* How far its files are filled: pages in use of those that they have. */
+static const char *
+pages_used(char text[TEXT_OCTETS], const struct json_value *object)
+{
+    double pages = json_get_number(object, "pages");
+
+    snprintf(text, TEXT_OCTETS, "%.0f of %.0f", pages - json_get_number(object, "pages_free"), pages);
+    return text;
+}
+
+static void
+put_use(const struct json_value *answer, FILE *out)
+{
+    const struct json_value *agent = json_get(answer, "agent"), *store = json_get(answer, "store"),
+                            *registry = json_get(answer, "registry");
+    char retained[TEXT_OCTETS], registered[TEXT_OCTETS];
+
+    if (!json_get(agent, "rss_octets"))
+        return; /* an older agent */
+    view_put_text(out, 8, "uses:   %.1f MiB of memory, at most %.1f; %.0f of %.0f descriptors; %.1f s of CPU",
+                  json_get_number(agent, "rss_octets") / (1 << 20),
+                  json_get_number(agent, "rss_highest_octets") / (1 << 20),
+                  json_get_number(agent, "descriptors"), json_get_number(agent, "descriptors_max"),
+                  json_get_number(agent, "cpu_s"));
+    view_put_text(out, 8, "        %.0f snapshots; pages: retained %s, registrations %s",
+                  json_get_number(json_get(answer, "snapshot"), "alive"), pages_used(retained, store),
+                  pages_used(registered, registry));
 }
 
 static void
@@ -307,6 +338,10 @@ put_instance_troubles(const struct json_value *instance, FILE *out)
                      "lanes of live writers were removed: restart those processes");
     any |= put_count(out, name, lanes, "vanished", "lanes were removed before they could be read to the end");
     any |= put_count(out, name, lanes, "refused", "lanes refused: no room for more");
+    any |= put_count(
+        out, name, lanes, "other_abi",
+        "lanes of another ABI version are left out: upgrade the older of sipmibd and libsipstat, then "
+        "restart those processes");
     any |= put_count(out, name, lanes, "waiting_to_be_retired", "lanes of ended writers wait to be retired");
     any |= put_count(out, name, lanes, "waiting_to_be_removed", "retired lanes wait to be removed");
     any |=
@@ -326,8 +361,9 @@ static bool
 put_set_aside(const struct json_value *instance, const char *name, FILE *out)
 {
     const struct json_value *list = json_get(instance, "set_aside");
-    double all = json_get_number(json_get(instance, "lanes"), "set_aside"), listed = 0;
+    double all = json_get_number(json_get(instance, "lanes"), "set_aside");
     char file[TEXT_OCTETS], reason[TEXT_OCTETS];
+    unsigned listed = 0;
 
     for (const struct json_value *i = list ? list->first : NULL; i; i = i->next, listed++)
         view_put_text(out, 4, "%s: %s set aside%s: %s", name, plain(file, i, "file"),

@@ -18,7 +18,7 @@ enum {
 
 /* Keep a copy of `text`; -ENOMEM is remembered. */
 static void
-keep(struct complaints *c, unsigned line, unsigned column, const char *text)
+keep(struct complaints *c, unsigned line, unsigned column, const char *text, bool is_warning)
 {
     size_t octets = strlen(text) + 1;
     char *copy = malloc(octets);
@@ -28,7 +28,9 @@ keep(struct complaints *c, unsigned line, unsigned column, const char *text)
         return;
     }
     memcpy(copy, text, octets);
-    c->kept[c->n_kept] = (struct complaint){ .line = line, .column = column, .order = c->n, .text = copy };
+    c->kept[c->n_kept] = (struct complaint){
+        .line = line, .column = column, .order = c->n_kept, .is_warning = is_warning, .text = copy
+    };
     c->n_kept++;
 }
 
@@ -44,7 +46,17 @@ complaints_add(struct complaints *c, unsigned line, unsigned column, const char 
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    keep(c, line, column, text);
+    keep(c, line, column, text, false);
+}
+
+/* At most half of what is kept, so that errors have room. */
+void
+complaints_warn(struct complaints *c, unsigned line, unsigned column, const char *text)
+{
+    if (c->n_warnings == CONFIG_COMPLAINTS_MAX / 2 || c->n_kept == CONFIG_COMPLAINTS_MAX)
+        return;
+    c->n_warnings++;
+    keep(c, line, column, text, true);
 }
 
 void
@@ -115,12 +127,14 @@ complaints_print(struct complaints *c, const struct source *source, FILE *out)
     for (size_t i = 0; i < c->n_kept; i++) {
         const struct complaint *complaint = &c->kept[i];
 
+        if (complaint->is_warning && c->n > 0)
+            continue; /* first things first */
         fprintf(out, "%s:%u:%u: %s\n", source->name, complaint->line, complaint->column, complaint->text);
         if (is_terminal && !complaint->is_secret)
             print_excerpt(complaint, source, out);
     }
-    if (c->n > c->n_kept)
-        fprintf(out, "%s: and %zu more\n", source->name, c->n - c->n_kept);
+    if (c->n + c->n_warnings > c->n_kept)
+        fprintf(out, "%s: and %zu more\n", source->name, c->n + c->n_warnings - c->n_kept);
 }
 
 void

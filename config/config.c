@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config/address.h"
@@ -34,9 +35,11 @@ config_load(const char *path, struct config **out, FILE *complaints, struct err 
         err_set(e, rc, "%s: out of memory", source.name);
     else if (rc < 0)
         err_set(e, rc, "%zu error%s in %s", found.n, found.n == 1 ? "" : "s", source.name);
-    if (rc == -EINVAL && complaints)
+    if ((rc == -EINVAL || rc == 0) && complaints)
         complaints_print(&found, &source, complaints);
     complaints_fini(&found);
+    if (source.text)
+        explicit_bzero(source.text, source.length); /* a key may be in it */
     free(source.text);
     if (rc == 0)
         *out = c;
@@ -74,10 +77,12 @@ read_source(const char *path, struct source *source, struct err *e)
 {
     bool is_stdin = strcmp(path, "-") == 0;
     int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    struct stat st;
     int rc;
 
     if (fd < 0)
         return err_sys(e, -errno, "%s: cannot open", path);
+    source->is_open_to_all = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & S_IROTH);
     rc = read_all(fd, source);
     if (!is_stdin)
         close(fd);
@@ -146,7 +151,9 @@ load_tree(struct loader *l, const struct node *root, struct config *c)
 static int
 load_source(const struct source *source, struct config **out, struct complaints *complaints)
 {
-    struct loader l = { .complaints = complaints, .tables = schema_tables };
+    struct loader l = { .complaints = complaints,
+                        .tables = schema_tables,
+                        .is_open_to_all = source->is_open_to_all };
     struct config *c = calloc(1, sizeof(*c));
     struct node root = { .kind = NODE_REFUSED };
     int rc = c ? check_source(source, complaints) : -ENOMEM;
@@ -172,6 +179,7 @@ load_source(const struct source *source, struct config **out, struct complaints 
 static void
 free_instance(struct config_instance *i)
 {
+    free(i->group.name);
     free(i->description);
     free(i->organization);
     free(i->url);

@@ -26,7 +26,8 @@ enum {
     CONFIG_FILE_OCTETS_MAX = 4 << 20
 };
 
-/* Roles of an instance, as the bits of SipTCEntityRole (RFC 4780): bit 0 is the most significant of the first octet. */
+/* Roles of an instance, as the bits of SipTCEntityRole (RFC 4780): bit 0 is the most significant of the first
+ * octet. */
 enum config_role {
     CONFIG_ROLE_OTHER = 0,
     CONFIG_ROLE_USER_AGENT = 1,
@@ -99,11 +100,20 @@ struct config_ua_server {
     unsigned roles; /* CONFIG_ROLE_BIT() */
 };
 
+#define CONFIG_GROUP_UNKNOWN ((gid_t)-1)
+
+/* Who may write the lanes of an instance. */
+struct config_group {
+    char *name; /* as configured, a name or a number; NULL: the group of the runtime directory */
+    gid_t id;   /* CONFIG_GROUP_UNKNOWN: this machine had no such group when the file was read */
+};
+
 struct config_instance {
     char name[CONFIG_NAME_OCTETS];
-    uint32_t appl_index; /* 1 to 2147483647, unique */
-    unsigned roles;      /* CONFIG_ROLE_BIT() */
-    char *description;   /* never NULL: "" when not given */
+    struct config_group group; /* of its directory */
+    uint32_t appl_index;       /* 1 to 2147483647, unique */
+    unsigned roles;            /* CONFIG_ROLE_BIT() */
+    char *description;         /* never NULL: "" when not given */
     char *organization;
     char *url;            /* applURL */
     char *directory_name; /* applDirectoryName */
@@ -150,29 +160,34 @@ struct config {
         struct config_address *listen;
         size_t n_listen;
         char *auth_key; /* NULL: none asked. A secret: never logged, never dumped */
+        bool
+            key_is_hidden; /* there is a file with one that this process may not read: not for the collector */
     } hep;
 };
 
 /* Load `path` ("-": standard input). On success 0 and *out owned by the caller. Otherwise -EINVAL (or the errno of
  * reading, or -ENOMEM) and nothing made; with -EINVAL every complaint, at most CONFIG_COMPLAINTS_MAX, is written to
- * `complaints` (NULL: to nowhere) in the order of the file as
- *   file:line:column: key: expected ..., got ... (what to do)
- * one a line, lines and columns from 1, the number of further ones last: "file: and 3 more". Where `complaints` is a
- * terminal the line of the file and a mark follow each. `e` gets a summary: "3 errors in /etc/sipmib/sipmib.yaml".
- * Reads a file, and the key file that it may name; no other effects, no global state: any thread. */
+ * `complaints` (NULL: to nowhere) in the order of the file as file:line:column: key: expected ..., got ... (what to
+ * do) one a line, lines and columns from 1, the number of further ones last: "file: and 3 more". Warnings,
+ * "file:line:column: warning: key: ...", are written with 0 only: the configuration is good, and an operator should
+ * know. Where `complaints` is a terminal the line of the file and a mark follow each. `e` gets a summary: "3 errors
+ * in /etc/sipmib/sipmib.yaml". Reads a file, and the key file that it may name; no other effects, no global state:
+ * any thread. */
 int config_load(const char *path, struct config **out, FILE *complaints, struct err *e);
 
 /* NULL is fine. */
 void config_free(struct config *c);
 
-/* Write the configuration in force, defaults included, as YAML that config_load() takes; secrets are replaced. What was
+/* Write the configuration in force, defaults included, as YAML that config_load() takes; secrets are replaced.
+ * What was
  * read from a file of its own (auth_key_file) appears in the place it was read into. */
 void config_dump(const struct config *c, FILE *out);
 
 /* The instance of that name, or NULL. */
 const struct config_instance *config_instance_find(const struct config *c, const char *name);
 
-/* True when `address` (port included) over `transport` is one of the instance's local addresses. Collectors that cannot
+/* True when `address` (port included) over `transport` is one of the instance's local addresses. Collectors that
+ * cannot
  * tell TLS from TCP or WS from TLS pass what they know: transports of one family match each other, datagrams (UDP) or
  * streams (all others); SIPSTAT_TRANSPORT_OTHER is not known at all, and matches both. An IPv4-mapped IPv6 address is
  * the IPv4 address. False when the instance has no local addresses, or the address is neither IPv4 nor IPv6. */

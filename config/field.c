@@ -246,6 +246,19 @@ field_complain(struct loader *l, const struct node *place, const char *format, .
                    text);
 }
 
+void
+field_warn(struct loader *l, const struct node *place, const char *format, ...)
+{
+    char text[2 * PHRASE_OCTETS], line[3 * PHRASE_OCTETS];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    snprintf(line, sizeof(line), "warning: %s: %s", l->path_used ? l->path : "file", text);
+    complaints_warn(l->complaints, place->line, place->column, line);
+}
+
 size_t
 field_enter(struct loader *l, const char *key, size_t length)
 {

@@ -26,6 +26,7 @@ struct loader {
     char path[FIELD_PATH_OCTETS]; /* of the value in hand: "instances[0].timers.T1" */
     size_t path_used;
     int error;                         /* 0, or -ENOMEM: then nothing that was made is of use */
+    bool is_open_to_all;               /* everybody may read the file */
     const struct table *const *tables; /* all there are, NULL last: where else a misplaced key may belong */
 };
 
@@ -84,6 +85,10 @@ void field_refuse(struct loader *l, const struct field *f, const struct node *n,
 
 /* Complain at a place in words of one's own, which begin with "expected". */
 void field_complain(struct loader *l, const struct node *place, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Warn about a place: the configuration is good all the same. In words of one's own. */
+void field_warn(struct loader *l, const struct node *place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Append ".key" or "[index]" to the path; the mark goes to field_leave(). */

@@ -38,16 +38,17 @@ extern const struct kind
                                           where max is 1 */
 
 /* Texts (kind_text.c). Members: char *, kind_name excepted. min to max octets. */
-extern const struct kind kind_text;   /* one line */
-extern const struct kind kind_path;   /* absolute */
-extern const struct kind kind_token;  /* of RFC 3261 25.1; more: what it is, "a method name" */
-extern const struct kind kind_url;    /* or nothing */
-extern const struct kind kind_host;   /* host name or IP address */
-extern const struct kind kind_socket; /* where the AgentX master listens */
-extern const struct kind kind_name;   /* of an instance; the member is char[CONFIG_NAME_OCTETS] */
-extern const struct kind kind_key;    /* a secret; null for none */
-extern const struct kind
-    kind_key_file; /* the path of a file that holds one; the member is that of kind_key */
+extern const struct kind kind_text;     /* one line */
+extern const struct kind kind_path;     /* absolute */
+extern const struct kind kind_token;    /* of RFC 3261 25.1; more: what it is, "a method name" */
+extern const struct kind kind_url;      /* or nothing */
+extern const struct kind kind_host;     /* host name or IP address */
+extern const struct kind kind_socket;   /* where the AgentX master listens */
+extern const struct kind kind_name;     /* of an instance; the member is char[CONFIG_NAME_OCTETS] */
+extern const struct kind kind_group;    /* struct config_group */
+extern const struct kind kind_key;      /* a secret; null for none */
+extern const struct kind kind_key_file; /* the path of a file that holds one; the member is that of kind_key,
+                                            the structure the configuration */
 
 /* Addresses (kind_address.c): struct config_address; struct config_ua_server. max: the transports allowed, as bits
  * 1 << SIPSTAT_UDP ...; min 1: the unspecified address may be written out. */

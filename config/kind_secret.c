@@ -39,6 +39,12 @@ key_load(struct loader *l, const struct field *f, const struct node *n, void *ba
         field_refuse(l, f, n, NULL);
     else
         keep_key(l, f, n->text, base);
+    if (n->kind == NODE_SCALAR && l->is_open_to_all) {
+        field_warn(l, n,
+                   "everybody may read the key in this file (chmod o-r it, or keep the key in a file of "
+                   "its own: auth_key_file)");
+        complaints_last_is_secret(l->complaints);
+    }
 }
 
 static void
@@ -59,9 +65,10 @@ key_dump(const struct field *f, const void *base, FILE *out, unsigned indent)
 
 const struct kind kind_key = { .load = key_load, .expect = key_expect, .dump = key_dump, .is_secret = true };
 
-/* Open a regular file that not everybody may read; complains and returns -1. */
+/* Open a regular file that not everybody may read; else complains and returns -1. Who may not read it is told by
+ * `is_hidden`: the agent has no use for it. */
 static int
-open_key_file(struct loader *l, const struct field *f, const struct node *n)
+open_key_file(struct loader *l, const struct field *f, const struct node *n, bool *is_hidden)
 {
     struct stat s;
     struct err e;
@@ -73,6 +80,9 @@ open_key_file(struct loader *l, const struct field *f, const struct node *n)
         return -1;
     }
     fd = open(n->text, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    *is_hidden = fd < 0 && errno == EACCES;
+    if (*is_hidden)
+        return -1;
     if (fd < 0 || fstat(fd, &s) != 0) {
         err_sys(&e, -errno, "it cannot be read");
         field_refuse(l, f, n, "%s", e.text);
@@ -130,7 +140,7 @@ key_file_load(struct loader *l, const struct field *f, const struct node *n, voi
         field_complain(l, n, "expected a key in one place, got auth_key as well (remove one of them)");
         return;
     }
-    fd = open_key_file(l, f, n);
+    fd = open_key_file(l, f, n, &((struct config *)base)->hep.key_is_hidden);
     if (fd < 0)
         return;
     length = read_line(fd, text);

@@ -243,9 +243,7 @@ kind_is_host_name(const char *text)
             if (label == 0 || text[-1] == '-')
                 return false;
             label = 0;
-        } else if (!isalnum((unsigned char)*text) && (*text != '-' || label == 0)) {
-            return false;
-        } else if (++label > 63) {
+        } else if ((!isalnum((unsigned char)*text) && (*text != '-' || label == 0)) || ++label > 63) {
             return false;
         }
         is_numeric = is_numeric && (*text == '.' || isdigit((unsigned char)*text));

@@ -68,7 +68,9 @@ nearest_find(const char *word, const void *candidates, size_t n, size_t stride)
         unsigned distance;
 
         memcpy(&candidate, (const char *)candidates + i * stride, sizeof(candidate));
-        distance = candidate ? nearest_distance(word, candidate) : NEAREST_FAR;
+        if (!candidate)
+            continue;
+        distance = nearest_distance(word, candidate);
         if (distance < best_distance && distance < strlen(candidate)) {
             best = candidate;
             best_distance = distance;

@@ -272,6 +272,8 @@ static const struct field instance_fields[] = {
     { .key = "name", .kind = &kind_name, IN_INSTANCE(name), .min = 1, .max = CONFIG_NAME_OCTETS - 1,
       .is_required = true, .object = "applName",
       .help = "what SIP servers and collectors call the instance" },
+    { .key = "group", .kind = &kind_group, IN_INSTANCE(group), .min = 1, .max = 32, .object = "",
+      .help = "who may write its lanes, if not the group of the runtime directory" },
     { .key = "appl_index", .kind = &kind_count, IN_INSTANCE(appl_index), .min = 1, .max = INT32_MAX,
       .is_required = true, .object = "applIndex", .help = "the number of the instance in all tables" },
     { .key = "roles", .kind = &kind_choices, IN_INSTANCE(roles), .min = 1, .max = 5,

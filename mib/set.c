@@ -4,6 +4,8 @@
 #include "mib/columns.h"
 #include "mib/tables.h"
 
+#include <assert.h>
+
 enum { BITS_OCTETS_MAX = 128 / 8, APPL_INDEX_MAX = INT32_MAX, CODE_MIN = 100, CODE_MAX = 999 };
 
 /* What a varbind comes down to. */
@@ -177,6 +179,7 @@ merge(struct judgement *j)
         struct mib_change *change;
 
         judge_alone(j->view, &j->a[i], &t);
+        assert(t.writable); /* what names no object to write was refused before */
         change = change_of(j, &t.row);
         if (change == NULL) {
             change = &j->changes[j->n_changes++];

@@ -29,8 +29,8 @@ lane_layout(struct lane_header *h, uint32_t ring_octets)
     offset += LANE_METHODS * LANE_NAME_OCTETS;
     h->notes_offset = offset;
     offset += LANE_NOTES * LANE_NOTE_OCTETS;
-    h->words_offset = offset;
-    offset += LANE_WORDS * sizeof(struct lane_word);
+    h->words_offset = h->abi == 1 ? 0 : offset;
+    offset += h->abi == 1 ? 0 : LANE_WORDS * sizeof(struct lane_word);
     h->ring_offset = round_up(offset, 64);
     h->ring_data_offset = round_up(h->ring_offset + sizeof(struct lane_ring), 4096);
     h->ring_octets = ring_octets;

@@ -27,6 +27,7 @@
 
 #define LANE_MAGIC         0x31454e414c504953ull /* "SIPLANE1" */
 #define LANE_ABI           2u                    /* changes with any change of layout or meaning */
+#define LANE_ABI_OLDEST    1u                    /* that is still read: as 2, but without words */
 #define LANE_SUFFIX        ".lane"
 #define LANE_HEADER_OCTETS 4096u
 
@@ -49,6 +50,13 @@ enum {
 #define LANE_RING_MIN     (16u << 10)
 #define LANE_RING_DEFAULT (256u << 10)
 #define LANE_RING_MAX     (64u << 20)
+
+/* Whether a lane, or an interest file, of this ABI version can be read here. */
+static inline bool
+lane_abi_is_read(uint32_t abi)
+{
+    return abi >= LANE_ABI_OLDEST && abi <= LANE_ABI;
+}
 
 /* lane_header.flags */
 #define LANE_SHARED_TRANSACTIONS 1u /* begun and ended balance only over the instance's lanes together */
@@ -124,9 +132,9 @@ struct lane_header {
     uint32_t notes_offset;
     uint32_t ring_offset; /* of struct lane_ring */
     uint32_t ring_data_offset;
-    uint32_t ring_octets; /* a power of two */
-    uint32_t flags;       /* LANE_SHARED_TRANSACTIONS ... */
-    uint32_t words_offset;
+    uint32_t ring_octets;                   /* a power of two */
+    uint32_t flags;                         /* LANE_SHARED_TRANSACTIONS ... */
+    uint32_t words_offset;                  /* 0 in ABI 1, which has none */
     uint8_t identity[LANE_IDENTITY_OCTETS]; /* random: this lane and no other, ever */
     int64_t pid;                            /* for people; liveness is asked of the lock */
     int64_t tid;
@@ -138,15 +146,16 @@ struct lane_header {
 };
 
 /* Where everything lies in a lane whose ring has `ring_octets`: fills in header_octets, file_octets, the offsets and
- * ring_octets, and leaves the rest of `h` alone. There is one layout per ABI version and ring size: the
- * writer makes it, and a reader believes no other. */
+ * ring_octets, as h->abi has it, and leaves the rest of `h` alone. There is one layout per ABI version and ring size:
+ * the writer makes it, and a reader believes no other. */
 void lane_layout(struct lane_header *h, uint32_t ring_octets);
 
 _Static_assert(offsetof(struct lane_header, identity) == 64, "lane ABI 2");
 _Static_assert(offsetof(struct lane_header, instance) == 112, "lane ABI 2");
 _Static_assert(sizeof(struct lane_header) == 304, "lane ABI 2");
 
-/* The part that changes. `methods`, `cells` and `words` are stored (release) after the rows they cover, `word_changes`
+/* The part that changes. `methods`, `cells` and `words` are stored (release) after the rows they cover,
+ * `word_changes`
  * after all else. */
 struct lane_live {
     _Atomic uint32_t state;   /* enum sipstat_state */
@@ -202,14 +211,16 @@ bool lane_word_is_valid(struct span text);
  * differ, 7.1). */
 bool lane_word_is_same(struct span text, uint32_t uses, struct span other, uint32_t other_uses);
 
-/* The ring's two words, each alone on its cache line: readers look at head all the time, at intent after a copy. Both
- * count octets ever written, so position = word & (ring_octets - 1). */
+/* The ring's words, on two cache lines: readers look at head all the time, at intent after a copy. They count octets
+ * ever written, so position = word & (ring_octets - 1). */
 struct lane_ring {
     _Atomic uint64_t head;          /* records before it are complete */
     _Atomic uint64_t head_sequence; /* sequence number of the record that will be written at head */
     uint64_t pad0[6];
     _Atomic uint64_t intent; /* octets before intent - ring_octets may be gone */
-    uint64_t pad1[7];
+    _Atomic uint64_t oldest; /* where the oldest record begins that intent leaves whole; 0 from writers that
+                                do not tell, while nothing was overwritten, too */
+    uint64_t pad1[6];
 };
 
 _Static_assert(offsetof(struct lane_ring, intent) == 64, "head and intent on cache lines of their own");
@@ -248,7 +259,8 @@ struct lane_event_status {
 #define LANE_STATUS_PRIVATE \
     1u /* the message, or its request, asked for privacy: id, user or header (RFC 3323, 3325) */
 
-/* A REGISTER that brought credentials was answered 401, 403 or 407 for the first time, and not as stale. Recorded when
+/* A REGISTER that brought credentials was answered 401, 403 or 407 for the first time, and not as stale. Recorded
+ * when
  * LANE_WANT_REGISTRATIONS. */
 struct lane_event_auth_failed {
     uint16_t code;
@@ -256,8 +268,10 @@ struct lane_event_auth_failed {
     uint32_t reserved;
 };
 
-/* All bindings of an address-of-record, as the first 2xx to a REGISTER lists them (RFC 3261 10.3 step 8): they replace
- * what was known. Recorded when LANE_WANT_REGISTRATIONS. What does not fit a record goes on in the next, which has the
+/* All bindings of an address-of-record, as the first 2xx to a REGISTER lists them (RFC 3261 10.3 step 8): they
+ * replace
+ * what was known. Recorded when LANE_WANT_REGISTRATIONS. What does not fit a record goes on in the next, which has
+ * the
  * next `part` and the same address-of-record, with no record of another kind between them; the one with
  * LANE_BINDINGS_LAST completes the set. */
 struct lane_event_bindings {
@@ -294,8 +308,9 @@ _Static_assert(sizeof(struct lane_event_auth_failed) == 8 && sizeof(struct lane_
                "lane ABI 2");
 _Static_assert(sizeof(struct lane_contact) == 16, "lane ABI 2");
 
-/* What readers want recorded: the file "interest" in the instance's directory, which writers map read-only. Whoever
- * comes first makes it, all zero; the agent sets bits in place. */
+/* What readers want recorded: the file "interest" in the instance's directory, which is the agent's and which writers
+ * map read-only. Who comes before the agent makes one for its user, "interest.UID", all zero; the agent sets bits in
+ * all of them, in place. */
 #define LANE_INTEREST_NAME  "interest"
 #define LANE_INTEREST_MAGIC 0x31544e4954504953ull /* "SIPTINT1" */
 
@@ -305,7 +320,8 @@ struct lane_interest {
     uint32_t reserved;
     _Atomic uint64_t flags; /* LANE_WANT_* */
     _Atomic uint64_t codes
-        [LANE_CODE_WORDS]; /* bit (code - 100) : record responses of this status code, codes 100 to 999 */
+        [LANE_CODE_WORDS]; /* bit (code - 100) : record responses of this status code, codes 100 to 999; in
+                              ABI 1 to 699, and what follows is zero */
 };
 
 _Static_assert(LANE_CODE_WORDS * 64 >= LANE_CODES, "a bit for each code");

@@ -12,11 +12,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sipcore/fault.h"
+
 /* Allocated in pieces: a tmpfs gives back what it has when a signal interrupts it, so that a process with a
  * fast interval timer would otherwise never get a large file. */
 #define ALLOCATE_STEP_OCTETS (256u << 10)
 
-enum { PROC_PATH_OCTETS = 48 };
+enum { PROC_PATH_OCTETS = 48, TEMPORARY_OCTETS = sizeof(((struct lane_file *)0)->temporary) };
 
 static int
 open_directory(int dir_fd, const char *name, int flags)
@@ -43,46 +45,74 @@ complain_of_runtime_directory(const char *dir, int code, struct err *e)
     return err_sys(e, code, "runtime directory %s: cannot open", dir);
 }
 
+/* Who may write lanes there: numbers, since to look names up could hold up the SIP process. */
 static int
-complain_of_instance_directory(const char *dir, const char *instance, const char *what, int code,
+complain_of_access(int parent, const char *dir, const char *instance, const char *what, int code,
+                   struct err *e)
+{
+    struct stat st;
+
+    if (fstatat(parent, instance, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        return err_set(
+            e, code,
+            "%s/%s: cannot %s: permission denied: this process (user %u) must be in group %u, whose it is "
+            "(getent group %u; instances[].group of sipmib.yaml)",
+            dir, instance, what, (unsigned)geteuid(), (unsigned)st.st_gid, (unsigned)st.st_gid);
+    if (errno == ENOENT && fstat(parent, &st) == 0)
+        return err_set(
+            e, code,
+            "%s/%s: cannot %s: permission denied: start sipmibd first, which makes it; or, if the instance "
+            "has no group of its own, let this process (user %u) be in group %u, that of %s",
+            dir, instance, what, (unsigned)geteuid(), (unsigned)st.st_gid, dir);
+    return err_set(e, code, "%s/%s: cannot %s: permission denied: may this user (%u) enter %s?", dir,
+                   instance, what, (unsigned)geteuid(), dir);
+}
+
+static int
+complain_of_instance_directory(int parent, const char *dir, const char *instance, const char *what, int code,
                                struct err *e)
 {
     if (code == -EACCES || code == -EPERM)
-        return err_set(e, code,
-                       "%s/%s: cannot %s: permission denied: is this user in the group that owns %s?", dir,
-                       instance, what, dir);
+        return complain_of_access(parent, dir, instance, what, code, e);
     return err_sys(e, code, "%s/%s: cannot %s", dir, instance, what);
+}
+
+static int
+open_or_make(int parent, const char *dir, const char *instance, struct err *e)
+{
+    int fd = open_directory(parent, instance, O_RDONLY);
+    bool is_made = false;
+
+    if (fd == -ENOENT) {
+        is_made = mkdirat(parent, instance, 02770) == 0;
+        if (!is_made && errno != EEXIST)
+            return complain_of_instance_directory(parent, dir, instance, "make the directory", -errno, e);
+        fault_point("file.directory");
+        fd = open_directory(parent, instance, O_RDONLY);
+    }
+    if (fd < 0)
+        return complain_of_instance_directory(parent, dir, instance, "open the directory", fd, e);
+    /* mkdir(2) obeys the umask and drops the set-group-ID bit, which is what gives lanes their group. Not sticky: the
+     * agent, which is in the group, is to remove lanes from it. */
+    if (is_made && fchmod(fd, 02770) < 0) {
+        int code =
+            complain_of_instance_directory(parent, dir, instance, "set the mode of the directory", -errno, e);
+
+        close(fd);
+        return code;
+    }
+    return fd;
 }
 
 int
 lane_file_directory(const char *dir, const char *instance, struct err *e)
 {
-    int parent, fd, code = 0;
+    int parent = open_directory(AT_FDCWD, dir, O_PATH), fd;
 
-    parent = open_directory(AT_FDCWD, dir, O_PATH);
     if (parent < 0)
         return complain_of_runtime_directory(dir, parent, e);
-    fd = open_directory(parent, instance, O_RDONLY);
-    if (fd == -ENOENT) {
-        bool is_made = mkdirat(parent, instance, 02770) == 0;
-
-        if (!is_made && errno != EEXIST) {
-            code = complain_of_instance_directory(dir, instance, "make the directory", -errno, e);
-            close(parent);
-            return code;
-        }
-        fd = open_directory(parent, instance, O_RDONLY);
-        /* mkdir(2) obeys the umask and drops the set-group-ID bit, which is what gives lanes their group. */
-        if (is_made && fd >= 0 && fchmod(fd, 02770) < 0)
-            code = complain_of_instance_directory(dir, instance, "set the mode of the directory", -errno, e);
-    }
+    fd = open_or_make(parent, dir, instance, e);
     close(parent);
-    if (fd < 0)
-        return complain_of_instance_directory(dir, instance, "open the directory", fd, e);
-    if (code < 0) {
-        close(fd);
-        return code;
-    }
     return fd;
 }
 
@@ -136,18 +166,29 @@ open_unnamed(struct lane_file *f, mode_t mode)
     return false;
 }
 
-/* The same with a name, for where open_unnamed() cannot. */
+/* A hidden name that nobody can know before. */
 static int
-open_named(struct lane_file *f, mode_t mode, struct err *e)
+set_temporary(char name[TEMPORARY_OCTETS], struct err *e)
 {
     uint8_t random[8];
     int code = lane_file_random(random, sizeof(random), e);
 
     if (code < 0)
         return code;
-    f->temporary[0] = '.';
-    lane_file_hex(f->temporary + 1, random, sizeof(random));
-    memcpy(f->temporary + 1 + 2 * sizeof(random), ".tmp", sizeof(".tmp"));
+    name[0] = '.';
+    lane_file_hex(name + 1, random, sizeof(random));
+    memcpy(name + 1 + 2 * sizeof(random), ".tmp", sizeof(".tmp"));
+    return 0;
+}
+
+/* The same with a name, for where open_unnamed() cannot. */
+static int
+open_named(struct lane_file *f, mode_t mode, struct err *e)
+{
+    int code = set_temporary(f->temporary, e);
+
+    if (code < 0)
+        return code;
     f->fd = openat(f->dir_fd, f->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
     if (f->fd < 0) {
         code = -errno;
@@ -165,10 +206,12 @@ lane_file_begin(struct lane_file *f, int dir_fd, mode_t mode, size_t octets, str
     *f = (struct lane_file){ .dir_fd = dir_fd, .fd = -1 };
     if (!open_unnamed(f, mode))
         code = open_named(f, mode, e);
+    fault_point("file.made");
     if (code == 0 && fchmod(f->fd, mode) < 0)
         code = err_sys(e, -errno, "cannot set the mode of the new file");
     if (code == 0)
         code = allocate(f->fd, octets, e);
+    fault_point("file.allocated");
     if (code < 0)
         lane_file_end(f);
     return code;
@@ -225,6 +268,26 @@ lane_file_publish(struct lane_file *f, const char *name, struct err *e)
         return err_sys(e, code, "cannot name the new file %s", name);
     f->temporary[0] = 0;
     return 0;
+}
+
+int
+lane_file_replace(struct lane_file *f, const char *name, struct err *e)
+{
+    char temporary[sizeof(f->temporary)];
+    int code = 0;
+
+    if (!f->temporary[0]) { /* a file without a name can be given a new one only */
+        code = set_temporary(temporary, e);
+        if (code == 0)
+            code = lane_file_publish(f, temporary, e);
+        if (code == 0)
+            memcpy(f->temporary, temporary, sizeof(temporary));
+    }
+    if (code == 0 && renameat(f->dir_fd, f->temporary, f->dir_fd, name) < 0)
+        code = err_sys(e, -errno, "cannot name the new file %s", name);
+    if (code == 0)
+        f->temporary[0] = 0;
+    return code;
 }
 
 void

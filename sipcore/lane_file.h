@@ -33,6 +33,9 @@ int lane_file_write(const struct lane_file *f, const void *from, size_t octets, 
  * and `e` set. */
 int lane_file_publish(struct lane_file *f, const char *name, struct err *e);
 
+/* The same, in place of whatever has the name. 0, or a negative errno and `e` set. */
+int lane_file_replace(struct lane_file *f, const char *name, struct err *e);
+
 /* Close the file, and remove it if it was not published. */
 void lane_file_end(struct lane_file *f);
 

@@ -115,9 +115,9 @@ check_header(struct lane_header *h, uint64_t file_octets, struct err *e)
 
     if (h->magic != LANE_MAGIC)
         return err_set(e, -EBADMSG, "not a lane");
-    if (h->abi != LANE_ABI)
-        return err_set(e, -EPROTONOSUPPORT, "lane ABI version %" PRIu32 ", this program reads %u", h->abi,
-                       LANE_ABI);
+    if (!lane_abi_is_read(h->abi))
+        return err_set(e, -EPROTONOSUPPORT, "lane ABI version %" PRIu32 ", this program reads %u to %u",
+                       h->abi, LANE_ABI_OLDEST, LANE_ABI);
     if (h->ring_octets < LANE_RING_MIN || h->ring_octets > LANE_RING_MAX ||
         (h->ring_octets & (h->ring_octets - 1)))
         return err_set(e, -EBADMSG, "damaged: a ring of %" PRIu32 " octets", h->ring_octets);
@@ -127,6 +127,8 @@ check_header(struct lane_header *h, uint64_t file_octets, struct err *e)
     if (file_octets != h->file_octets)
         return err_set(e, -EBADMSG, "damaged: %" PRIu64 " octets long instead of %" PRIu64, file_octets,
                        h->file_octets);
+    if (h->flags & ~(LANE_SHARED_TRANSACTIONS | LANE_COLLECTOR))
+        return err_set(e, -EBADMSG, "damaged: flags %#" PRIx32, h->flags);
     if (!is_terminated(h->instance) || !is_terminated(h->software) || !is_terminated(h->program))
         return err_set(e, -EBADMSG, "damaged: a text in the header has no end");
     return 0;
@@ -137,7 +139,10 @@ check_header(struct lane_header *h, uint64_t file_octets, struct err *e)
 static void
 start_copy(struct lane_reader *r)
 {
-    memset(&r->copy, 0, sizeof(r->copy));
+    /* Rows beyond the counts are nobody's: untouched, they take no memory, of thousands of lanes. */
+    memset(&r->copy, 0, offsetof(struct lane_copy, cell) + sizeof(r->copy.cell[0]));
+    r->copy.words = 0;
+    r->copy.word_changes = 0;
     r->copy.methods = METHOD_IANA_COUNT;
     r->copy.cells = 1;
     for (unsigned i = 0; i < METHOD_IANA_COUNT; i++)
@@ -203,7 +208,7 @@ lane_reader_refresh(struct lane_reader *r, struct err *e)
         code = check_cells(&r->copy, &image, &cells, e);
     if (code == 0 && image.methods > r->names_known)
         code = read_names(r, image.methods, e);
-    if (code == 0 && image.word_changes != r->copy.word_changes)
+    if (code == 0 && image.word_changes != r->copy.word_changes && r->header.words_offset != 0)
         code = read_words(r, image.word_changes, e);
     if (code == 0)
         keep_image(&r->copy, &image, cells);

@@ -117,8 +117,8 @@ struct ring_event {
     uint64_t body[LANE_RECORD_MAX / 8];
 };
 
-/* Start at the newest record (whatever was before is not counted as lost) or, `oldest`, at what is still
- * there when the ring has not yet wrapped (else at the newest). */
+/* Start at the newest record (whatever was before is not counted as lost) or, `oldest`, at the oldest that is still
+ * there. */
 int ring_cursor_init(struct ring_cursor *c, const struct lane_reader *r, bool oldest, struct err *e);
 
 /* Go on at a place that was kept: what was overwritten meanwhile is counted in `lost` by the next ring_next(). A place
@@ -131,7 +131,8 @@ int ring_cursor_resume(struct ring_cursor *c, const struct lane_reader *r, uint6
 /* Take the next contact off event->contacts. False at the end. The spans point into the event. */
 bool ring_contact_next(struct span *contacts, struct lane_binding *out);
 
-/* Copy out the next record. A reader that the writer has overtaken goes on at the newest. 1 and *event set;
+/* Copy out the next record. A reader that the writer has overtaken goes on at the oldest that is still there. 1 and
+ * *event set;
  * 0 when there is none; -EBADMSG and `e` set when the ring is damaged. A record of a type unknown here is
  * returned as it is. Never waits, never disturbs the writer. */
 int ring_next(struct ring_cursor *c, const struct lane_reader *r, struct ring_event *event, struct err *e);

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sipcore/fault.h"
 #include "sipcore/lane_file.h"
 #include "sipcore/lane_interest.h"
 #include "sipcore/sipstat.h"
@@ -62,6 +63,7 @@ lane_writer_open(struct lane_writer *w, const struct lane_writer_options *option
 void
 lane_writer_close(struct lane_writer *w)
 {
+    fault_point("lane.closing");
     pthread_mutex_lock(&writers_lock);
     for (struct lane_writer **p = &writers; *p; p = &(*p)->next)
         if (*p == w) {
@@ -70,6 +72,7 @@ lane_writer_close(struct lane_writer *w)
         }
     detach(w, false);
     pthread_mutex_unlock(&writers_lock);
+    fault_point("lane.closed");
     free(w->cell_index);
     w->cell_index = NULL;
     free(w->path);
@@ -166,9 +169,9 @@ set_text(char to[LANE_TEXT_OCTETS], const char *from)
 static int
 fill_header(struct lane_header *h, const struct lane_writer_options *options, struct err *e)
 {
-    lane_layout(h, options->ring_octets);
     h->magic = LANE_MAGIC;
     h->abi = LANE_ABI;
+    lane_layout(h, options->ring_octets);
     h->flags = options->flags;
     h->pid = getpid();
     h->tid = syscall(SYS_gettid);
@@ -277,6 +280,7 @@ publish(struct lane_writer *w, const struct lane_writer_options *options, struct
         lane_file_hex(name, random, sizeof(random));
         memcpy(name + 2 * sizeof(random), LANE_SUFFIX, sizeof(LANE_SUFFIX));
         free(w->path);
+        w->path = NULL;
         code = set_path(w, options, f, name, e);
         if (code == 0)
             code = lane_file_publish(f, name, e);
@@ -296,7 +300,7 @@ point(struct lane_writer *w, const struct lane_header *h)
     w->ring = (void *)(w->map + h->ring_offset);
     w->ring_data = (void *)(w->map + h->ring_data_offset);
     w->ring_mask = h->ring_octets - 1;
-    w->head = 0;
+    w->head = w->oldest = 0;
     w->sequence = 1;
     w->live = (void *)(w->map + h->live_offset);
 }
@@ -314,16 +318,21 @@ attach(struct lane_writer *w, const struct lane_writer_options *options, int dir
     if (code < 0)
         return code;
     code = lock_whole(f.fd, e);
+    fault_point("lane.locked");
     if (code == 0)
         code = write_contents(&f, &h, e);
+    fault_point("lane.written");
     if (code == 0)
         code = map(w, &f, &h, e);
+    fault_point("lane.mapped");
     if (code == 0)
         code = publish(w, options, &f, e);
+    fault_point("lane.linked");
     if (code == 0) {
         w->interest = lane_interest_map(dir_fd, &w->interest_map);
         point(w, &h);
     }
+    fault_point("lane.pointed");
     lane_file_end(&f);
     return code;
 }

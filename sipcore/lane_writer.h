@@ -32,6 +32,7 @@ struct lane_writer {
     _Atomic uint64_t *ring_data;
     uint64_t ring_mask; /* in octets */
     uint64_t head;      /* private copies of what only we move */
+    uint64_t oldest;
     uint64_t sequence;
     uint8_t (*names)[LANE_NAME_OCTETS];
     uint8_t *notes;

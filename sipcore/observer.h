@@ -16,22 +16,23 @@
  *     - more than 65535 octets
  *     - no request line and no status line; a status code that is not three digits from 100 on
  *     - a header without the empty line behind it
- *     - Via, From, To, Call-ID or CSeq missing; a second From, To, Call-ID, CSeq or Content-Length
+ *     - Via, From, To, Call-ID or CSeq missing; a second From, To, Call-ID or CSeq
  *     - a Via without protocol, transport or host, or with a port that is no port
  *     - a From or To that is empty, opens a quote or a '<' and does not close it
  *     - a CSeq that is not a number below 2^31 and a method, or in a request another method than the first
  *       line's
- *     - a Content-Length that is not a number, or more than there is (RFC 3261 18.3)
+ *     - in a response a second Content-Length, or one that is not a number, or more than there is; a request
+ *       with such is answered 400 (RFC 3261 18.3), and counts
  *   Everything else is the stack's to judge (it will answer 400, 416, 505 ...) and the message counts as what
- *   it says it is. RFC 4475, by section:
+ *   it says it is, since its answer has to find it. RFC 4475, by section:
  *     - valid, counted: 3.1.1.1 to 3.1.1.13, 3.2.1 (its branch is no more than the cookie: matched as RFC
  *       2543), 3.3.2 to 3.3.7, 3.3.10 to 3.3.15, 3.4.1. 3.1.1.8: what follows Content-Length in a datagram is
  *       ignored. 3.3.2, 3.3.3: counted, and an unsupported URI
- *     - invalid, counted by its parsable part: 3.1.2.1 (empty Via parameters), 3.1.2.7 to 3.1.2.15 (odd first
- *       lines, URIs, dates, display names), 3.1.2.16 (SIP/7.0)
- *     - invalid, unparsable: 3.1.2.2, 3.1.2.3 (Content-Length), 3.1.2.4, 3.1.2.5 (CSeq too large), 3.1.2.6
- *       (open quote), 3.1.2.17, 3.1.2.18 (CSeq of another method), 3.1.2.19 (status code), 3.3.1 (fields
- *       missing), 3.3.8, 3.3.9 (fields repeated)
+ *     - invalid, counted by its parsable part: 3.1.2.1 (empty Via parameters), 3.1.2.2, 3.1.2.3, 3.3.9
+ *       (Content-Length, of requests), 3.1.2.7 to 3.1.2.15 (odd first lines, URIs, dates, display names),
+ *       3.1.2.16 (SIP/7.0)
+ *     - invalid, unparsable: 3.1.2.4, 3.1.2.5 (CSeq too large), 3.1.2.6 (open quote), 3.1.2.17, 3.1.2.18
+ *       (CSeq of another method), 3.1.2.19 (status code), 3.3.1 (fields missing), 3.3.8 (fields repeated)
  *   RFC 5118: all counted; the invalid Request-URI of 4.2 is the stack's to judge, and Via parameters with
  *   IPv6 addresses are read with and without brackets.
  *   Status codes from 700 on count in the summary and in cells of their own, and touch no transaction.

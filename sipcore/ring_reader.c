@@ -23,6 +23,10 @@ static int place_is_good(const struct lane_reader *r, const struct ring_cursor *
 static int read_head(const struct lane_reader *r, uint64_t *head, struct err *e);
 static int read_intent(const struct lane_reader *r, uint64_t head, uint64_t *intent, struct err *e);
 static int read_sequence(const struct lane_reader *r, uint64_t head, uint64_t *sequence, struct err *e);
+static int read_oldest(const struct lane_reader *r, uint64_t *oldest, struct err *e);
+static int start_at_oldest(struct ring_cursor *c, const struct lane_reader *r, struct err *e);
+static int jump_ahead(struct ring_cursor *c, const struct lane_reader *r, uint64_t head, bool to_oldest,
+                      struct err *e);
 static int rest(struct ring_cursor *c, const struct lane_reader *r, struct err *e);
 static int copy_record(const struct ring_cursor *c, const struct lane_reader *r, uint64_t head, uint64_t *to,
                        struct err *e);
@@ -45,8 +49,28 @@ ring_cursor_init(struct ring_cursor *c, const struct lane_reader *r, bool oldest
         c->next_sequence = 1;
         return 0;
     }
-    c->position = head;
-    return read_sequence(r, head, &c->next_sequence, e);
+    code = oldest ? start_at_oldest(c, r, e) : 0;
+    if (code != 0)
+        return code < 0 ? code : 0;
+    code = read_head(r, &c->position, e);
+    return code < 0 ? code : read_sequence(r, c->position, &c->next_sequence, e);
+}
+
+/* 1 when a record was there long enough to be asked for its number, else 0; or a negative errno. */
+static int
+start_at_oldest(struct ring_cursor *c, const struct lane_reader *r, struct err *e)
+{
+    struct ring_cursor next = { 0 };
+    struct ring_event event = { 0 };
+    int code = read_oldest(r, &next.position, e);
+
+    if (code < 0 || next.position == 0)
+        return code;
+    code = ring_next(&next, r, &event, e);
+    if (code == 1)
+        *c = (struct ring_cursor){ .position = next.position - event.record.octets,
+                                   .next_sequence = event.record.sequence };
+    return code;
 }
 
 int
@@ -84,13 +108,34 @@ ring_next(struct ring_cursor *c, const struct lane_reader *r, struct ring_event 
         code = copy_record(c, r, head, record, e);
         if (code == 0)
             code = read_intent(r, head, &intent, e);
-        if (code < 0)
+        if (code != 0)
             return code;
         if (intent - c->position <= r->header.ring_octets)
             return take_record(c, head, record, event, e);
-        c->gap_octets += head - c->position;
-        c->position = head;
+        code = jump_ahead(c, r, head, jump == 0, e);
+        if (code < 0)
+            return code;
     }
+    return 0;
+}
+
+/* The writer has overtaken us. The oldest record that it leaves whole is the one to go on at. When that is overwritten
+ * as well before it is read, the newest: it gives us as much time as the ring is long. */
+static int
+jump_ahead(struct ring_cursor *c, const struct lane_reader *r, uint64_t head, bool to_oldest, struct err *e)
+{
+    uint64_t to = head, oldest;
+    int code;
+
+    if (to_oldest) {
+        code = read_oldest(r, &oldest, e);
+        if (code < 0)
+            return code;
+        if (oldest > c->position && oldest < head)
+            to = oldest;
+    }
+    c->gap_octets += to - c->position;
+    c->position = to;
     return 0;
 }
 
@@ -148,13 +193,26 @@ read_sequence(const struct lane_reader *r, uint64_t head, uint64_t *sequence, st
 
     if (code == 0)
         code = read_intent(r, head, &intent, e);
-    if (code < 0)
+    if (code != 0)
         return code;
     if (intent != head)
         *sequence = 0;
     else if (*sequence == 0)
         return err_set(e, -EBADMSG, "damaged: the ring's next record has no number");
     return 0;
+}
+
+/* Where the oldest record begins; 0 when the writer does not tell. Stale at once: to be believed as far as the intent
+ * read after a copy allows. */
+static int
+read_oldest(const struct lane_reader *r, uint64_t *oldest, struct err *e)
+{
+    uint64_t offset = r->header.ring_offset + offsetof(struct lane_ring, oldest);
+    int code = lane_reader_copy(r, oldest, sizeof(*oldest), offset, e);
+
+    if (code == 0 && *oldest % 8 != 0)
+        return err_set(e, -EBADMSG, "damaged: the ring's oldest record is at %" PRIu64, *oldest);
+    return code;
 }
 
 /* ---- gaps
@@ -227,7 +285,7 @@ place_is_good(const struct lane_reader *r, const struct ring_cursor *place, stru
     code = copy_record(place, r, head, record, e);
     if (code == 0)
         code = read_intent(r, head, &intent, e);
-    if (code < 0)
+    if (code != 0)
         return code;
     if (intent - place->position > r->header.ring_octets)
         return number_is_good(r, place, head, e);

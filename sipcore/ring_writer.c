@@ -56,6 +56,34 @@ first_word(uint32_t record_octets, enum lane_event type, size_t body_octets)
 #endif
 }
 
+/* The length of a record, from its first word. */
+static uint32_t
+length_at(struct ring_data ring, uint64_t position)
+{
+    uint64_t word = atomic_load_explicit(&ring.word[(position & ring.mask) / 8], memory_order_relaxed);
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return (uint32_t)word;
+#else
+    return (uint32_t)(word >> 32);
+#endif
+}
+
+/* The oldest record that stays whole when all before `next` is written. What a foreign hand made of the lengths must
+ * not keep us: then it is the record that is written at `head`. */
+static uint64_t
+make_room(struct ring_data ring, uint64_t oldest, uint64_t head, uint64_t next)
+{
+    while (next - oldest > ring.mask + 1) {
+        uint32_t octets = length_at(ring, oldest);
+
+        if (octets < sizeof(struct lane_record) || octets > LANE_RECORD_MAX || octets % 8 != 0)
+            return head;
+        oldest += octets;
+    }
+    return oldest;
+}
+
 void
 lane_ring_put(struct lane_writer *w, enum lane_event type, const void *body, size_t octets, uint64_t time_ns)
 {
@@ -64,6 +92,8 @@ lane_ring_put(struct lane_writer *w, enum lane_event type, const void *body, siz
     uint64_t head = w->head, next = head + record_octets, sequence = w->sequence;
 
     assert(octets <= LANE_RECORD_MAX - sizeof(struct lane_record));
+    w->oldest = make_room(ring, w->oldest, head, next);
+    atomic_store_explicit(&w->ring->oldest, w->oldest, memory_order_relaxed);
     atomic_store_explicit(&w->ring->intent, next, memory_order_relaxed);
     /* A, pairs with A in ring_reader.c: who sees a word of this record sees the intent too, and knows what
      * it lost. */

@@ -118,7 +118,7 @@ identify(struct span s, size_t at, size_t *value_at)
 }
 
 /* Where the line at `at` ends, with its line end and the lines that continue it; 0 when the octets end
- * before. */
+ * before, or with it: what comes next may continue it. */
 static inline size_t
 line_end(struct span s, size_t at)
 {
@@ -130,7 +130,7 @@ line_end(struct span s, size_t at)
             return 0;
         at = (size_t)(newline - s.data) + 1;
     } while (at < s.length && (s.data[at] == ' ' || s.data[at] == '\t'));
-    return at;
+    return at < s.length ? at : 0;
 }
 
 /* The octets of the empty line at `at`; 0 when there is none. */

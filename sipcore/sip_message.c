@@ -6,10 +6,10 @@
 
 _Static_assert(SIP_HEADER_COUNT <= 32, "a bit of sip_message.present for each");
 
-/* Those of which a second one leaves it open which one holds. */
-#define SINGLE                                                                                        \
-    (1u << SIP_HEADER_FROM | 1u << SIP_HEADER_TO | 1u << SIP_HEADER_CALL_ID | 1u << SIP_HEADER_CSEQ | \
-     1u << SIP_HEADER_CONTENT_LENGTH)
+/* Those of which a second one leaves it open which one holds; in responses Content-Length, too. */
+#define SINGLE_IN_REQUESTS \
+    (1u << SIP_HEADER_FROM | 1u << SIP_HEADER_TO | 1u << SIP_HEADER_CALL_ID | 1u << SIP_HEADER_CSEQ)
+#define SINGLE_IN_RESPONSES (SINGLE_IN_REQUESTS | 1u << SIP_HEADER_CONTENT_LENGTH)
 
 /* "SIP/" digits "." digits, in any case, and nothing else. */
 static bool
@@ -136,6 +136,8 @@ read_rseq(struct sip_message *m)
     m->rseq = (uint32_t)rseq;
 }
 
+/* A message whose length is wrong is discarded if it is a response; a request is answered, so it counts (RFC 3261
+ * 18.3). */
 static bool
 cut_body(struct sip_message *m)
 {
@@ -144,7 +146,7 @@ cut_body(struct sip_message *m)
     if (!sip_headers_have(&m->fields, SIP_HEADER_CONTENT_LENGTH))
         return true;
     if (!sip_decimal(sip_headers_value(&m->fields, SIP_HEADER_CONTENT_LENGTH), m->body.length, &length))
-        return false;
+        return m->start.is_request;
     m->body = span_first(m->body, (size_t)length);
     return true;
 }
@@ -169,7 +171,7 @@ sip_message_parse_key(struct span octets, struct sip_message *m)
     m->headers = octets;
     if (sip_header_collect(&octets, &m->fields) != SIP_HEADER_END)
         return SIP_FAULT_CUT;
-    if ((m->fields.repeated & SINGLE) != 0)
+    if ((m->fields.repeated & (m->start.is_request ? SINGLE_IN_REQUESTS : SINGLE_IN_RESPONSES)) != 0)
         return SIP_FAULT_REPEATED;
     m->body = octets;
     if (!read_via(m))

@@ -21,14 +21,14 @@ enum sip_fault {
     SIP_FAULT_TOO_LONG,
     SIP_FAULT_START_LINE, /* neither a request line nor a status line */
     SIP_FAULT_CUT,        /* the header does not end in an empty line */
-    SIP_FAULT_REPEATED,   /* two From, To, Call-ID, CSeq or Content-Length */
+    SIP_FAULT_REPEATED,   /* two From, To, Call-ID or CSeq, or in a response Content-Length */
     SIP_FAULT_VIA,        /* the top one missing or unreadable; likewise below */
     SIP_FAULT_FROM,
     SIP_FAULT_TO,
     SIP_FAULT_CALL_ID,
     SIP_FAULT_CSEQ,
     SIP_FAULT_CSEQ_METHOD,    /* a request whose CSeq names another method than its first line */
-    SIP_FAULT_CONTENT_LENGTH, /* not a number, or more than there is */
+    SIP_FAULT_CONTENT_LENGTH, /* of a response: not a number, or more than there is */
     SIP_FAULTS
 };
 
@@ -51,7 +51,7 @@ struct sip_message {
     struct span from_tag, to_tag; /* empty: none */
     struct span call_id;
     struct span headers;       /* from the first header line on, for sip_header_next() */
-    struct span body;          /* as long as Content-Length says, else all the rest */
+    struct span body;          /* as long as Content-Length says, if it can be, else all the rest */
     struct sip_headers fields; /* the first of each kind */
 };
 

@@ -14,6 +14,7 @@ struct aor {
 
 static void write_address(struct aor *to, struct span scheme, struct span address);
 static void write_phone(struct aor *to, struct span phone);
+static bool has_known_scheme(struct span uri);
 static size_t cut_at_character(const char *text, size_t length);
 
 static void
@@ -56,9 +57,25 @@ sip_aor_canonical(struct span uri, char to[SIP_AOR_MAX])
         write_address(&out, scheme, rest);
     else if (has_scheme && sip_equals_nocase(scheme, "tel"))
         write_phone(&out, rest);
+    /* "sip:tel:5060" is a port of a host called tel: without its scheme it would be somebody's number. */
+    if (has_scheme && sip_equals_nocase(scheme, "sip") && has_known_scheme(span_of(to, out.length)))
+        out.length = 0;
     if (out.length == 0)
         put_span(&out, uri);
-    return out.was_cut ? cut_at_character(to, out.length) : out.length;
+    return out.was_cut ? cut_at_character(to, out.length) : sip_trim(span_of(to, out.length)).length;
+}
+
+static bool
+has_known_scheme(struct span uri)
+{
+    static const char *const known[] = { "sip", "sips", "im", "pres", "tel" };
+    struct span scheme;
+
+    if (sip_uri_scheme(uri, &scheme))
+        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+            if (sip_equals_nocase(scheme, known[i]))
+                return true;
+    return false;
 }
 
 /* ---- user@host ------------------------------------------------------------------------------------------------- */
@@ -92,7 +109,20 @@ needs_no_escape(uint8_t octet)
            (octet != 0 && strchr("-_.!~*'()&=+$,;?/", octet) != NULL);
 }
 
-/* One that needs its escape keeps it, in upper case: "%3a" and "%3A" are the same. */
+/* True when the octet would be the first or second digit behind a per cent sign. */
+static bool
+would_escape(const struct aor *to, uint8_t octet)
+{
+    size_t n = to->length;
+
+    if (hex_digit(octet) < 0 || n == 0)
+        return false;
+    return to->text[n - 1] == '%' ||
+           (n > 1 && to->text[n - 2] == '%' && hex_digit((uint8_t)to->text[n - 1]) >= 0);
+}
+
+/* One that needs its escape keeps it, in upper case: "%3a" and "%3A" are the same. So does one behind a per cent
+ * sign that escapes nothing, or together they would escape something. */
 static void
 write_user(struct aor *to, struct span user)
 {
@@ -108,7 +138,7 @@ write_user(struct aor *to, struct span user)
             continue;
         }
         i += 2;
-        if (needs_no_escape((uint8_t)(high << 4 | low))) {
+        if (needs_no_escape((uint8_t)(high << 4 | low)) && !would_escape(to, (uint8_t)(high << 4 | low))) {
             put(to, (uint8_t)(high << 4 | low));
         } else {
             put(to, '%');
@@ -119,7 +149,7 @@ write_user(struct aor *to, struct span user)
 }
 
 /* [user [":" password] "@"] host [":" port], then parameters and headers. A ';' or '?' before the '@' belongs to the
- * user. Nothing is written when there is no host. */
+ * user. Nothing is written when there is no host, or none that could be one. */
 static void
 write_address(struct aor *to, struct span scheme, struct span address)
 {
@@ -128,11 +158,11 @@ write_address(struct aor *to, struct span scheme, struct span address)
 
     if (at < address.length) {
         user = span_first(address, at);
-        user = span_first(user, find_any(user, 0, ":"));
+        user = sip_trim(span_first(user, find_any(user, 0, ":")));
         host = span_from(address, at + 1);
     }
     host = sip_trim(span_first(host, find_any(host, 0, ";?")));
-    if (host.length == 0)
+    if (host.length == 0 || find_any(host, 0, "@") < host.length)
         return;
     if (scheme.length > 0) {
         put_lower(to, scheme);
@@ -147,31 +177,43 @@ write_address(struct aor *to, struct span scheme, struct span address)
 
 /* ---- telephone numbers (RFC 3966) ------------------------------------------------------------------------------ */
 
+/* Without visual separators and white space. */
 static void
 put_number(struct aor *to, struct span number)
 {
     for (size_t i = 0; i < number.length; i++)
-        if (number.data[i] == 0 || strchr("-.()", number.data[i]) == NULL)
+        if (number.data[i] == 0 || strchr("-.() \t\r\n", number.data[i]) == NULL)
             put(to, sip_lower(number.data[i]));
+}
+
+/* A domain name, or the first digits of a global number. */
+static void
+put_context(struct aor *to, struct span context)
+{
+    size_t end = sip_skip(context, 0, SIP_CHAR_TOKEN);
+
+    if (sip_at(context, 0, '+'))
+        put_number(to, span_first(context, end));
+    else
+        put_lower(to, span_first(context, end));
 }
 
 static void
 write_phone(struct aor *to, struct span phone)
 {
-    size_t end = find_any(phone, 0, ";?");
+    size_t end = find_any(phone, 0, ";?"), start;
     struct span number = sip_trim(span_first(phone, end)), context;
 
     if (number.length == 0)
         return;
     put_span(to, span_string("tel:"));
+    start = to->length;
     put_number(to, number);
-    if (number.data[0] == '+' || !sip_param_find(span_from(phone, end), "phone-context", &context))
+    if ((to->length > start && to->text[start] == '+') ||
+        !sip_param_find(span_from(phone, end), "phone-context", &context))
         return;
     put_span(to, span_string(";phone-context="));
-    if (sip_at(context, 0, '+'))
-        put_number(to, context);
-    else
-        put_lower(to, context);
+    put_context(to, context);
 }
 
 /* ---- UTF-8 (RFC 3629) ------------------------------------------------------------------------------------------ */

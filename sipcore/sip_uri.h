@@ -14,8 +14,8 @@ enum { SIP_AOR_MAX = 512 };
  * the user part that need no escape are unescaped, host and scheme are in lower case, a port stays. A sip: URI is
  * written without its scheme, "alice@example.com" as sipServerRegUserUri has it; sips:, im: and pres: URIs with it. A
  * tel: URI loses its visual separators, and keeps of its parameters the phone-context of a local number, without which
- * that is nobody's (RFC 3966 5.1.5). What cannot be read as one of these is taken as it is. Longer than SIP_AOR_MAX is
- * cut, between two characters. */
+ * that is nobody's (RFC 3966 5.1.5). What cannot be read as one of these is taken as it is. The canonical form of a
+ * canonical form is that form. Longer than SIP_AOR_MAX is cut, between two characters. */
 size_t sip_aor_canonical(struct span uri, char to[SIP_AOR_MAX]);
 
 #endif

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sipcore/siphash.h"
+
 enum {
     CELLS_FIRST = 256,
     NO_WORD = UINT16_MAX /* in a map: left out, or no room for it */
@@ -75,19 +77,40 @@ reserve(struct tally *t, uint32_t cells, struct err *e)
     return 0;
 }
 
+/* Whatever the case of its letters. The key is an address: lanes' texts are strangers' choice, and they do not know
+ * it. */
+static uint32_t
+hash_of(const struct tally *t, struct span text)
+{
+    const struct siphash_key key = { .word = { (uintptr_t)t->method, (uintptr_t)t->word } };
+    struct siphash h = siphash_start(&key);
+
+    for (size_t i = 0; i < text.length; i += 8) {
+        uint64_t word = 0;
+
+        for (size_t k = i; k < text.length && k < i + 8; k++)
+            word = word << 8 | (text.data[k] | 0x20u);
+        siphash_word(&h, word);
+    }
+    return (uint32_t)siphash_end(&h);
+}
+
 uint32_t
 tally_method(struct tally *t, const char *name, size_t octets)
 {
+    uint32_t hash = hash_of(t, span_of(name, octets));
     struct tally_method *m;
 
     for (uint32_t i = 0; i < t->methods; i++)
-        if (t->method[i].name_octets == octets && memcmp(t->method[i].name, name, octets) == 0)
+        if (t->method_hash[i] == hash && t->method[i].name_octets == octets &&
+            memcmp(t->method[i].name, name, octets) == 0)
             return i;
     if (t->methods == TALLY_METHODS || octets == 0 || octets > METHOD_NAME_MAX)
         return TALLY_OTHER;
     m = &t->method[t->methods];
     memcpy(m->name, name, octets);
     m->name_octets = (uint8_t)octets;
+    t->method_hash[t->methods] = hash;
     return t->methods++;
 }
 
@@ -112,11 +135,12 @@ tally_cell(struct tally *t, uint32_t method, unsigned code)
 static uint16_t
 find_word(struct tally *t, struct span text, uint32_t uses)
 {
+    uint32_t hash = hash_of(t, text);
     struct lane_word_copy *w;
 
     for (uint32_t i = 0; i < t->words; i++) {
         w = &t->word[i];
-        if (lane_word_is_same(span_of(w->text, w->octets), w->uses, text, uses))
+        if (t->word_hash[i] == hash && lane_word_is_same(span_of(w->text, w->octets), w->uses, text, uses))
             return (uint16_t)i;
     }
     if (t->words == TALLY_WORDS)
@@ -124,6 +148,7 @@ find_word(struct tally *t, struct span text, uint32_t uses)
     w = &t->word[t->words];
     *w = (struct lane_word_copy){ .octets = (uint8_t)text.length };
     memcpy(w->text, text.data, text.length);
+    t->word_hash[t->words] = hash;
     return (uint16_t)t->words++;
 }
 

@@ -47,6 +47,7 @@ struct tally {
     uint32_t words;
     uint64_t words_folded;       /* words of lanes that found no room */
     struct lane_word_copy *word; /* TALLY_WORDS, in order of appearance; uses of all lanes together */
+    uint32_t method_hash[TALLY_METHODS], word_hash[TALLY_WORDS]; /* of the texts: most comparisons end here */
 };
 
 /* Where each method and cell of one lane goes in one tally; kept with the lane so that adding it again is a

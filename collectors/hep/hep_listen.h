@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "collectors/hep/hep_pipe.h"
+#include "collectors/hep/hep_storm.h"
 #include "config/config.h"
 #include "sipcore/err.h"
 
@@ -20,6 +21,8 @@ struct hep_listener {
     int buffer_octets;            /* what the kernel queues at most */
     uint32_t dropped;             /* the kernel's own count when last asked; it may wrap */
     int last_batch;               /* datagrams that the last turn read: HEP_BATCH is load */
+    uint64_t received;            /* datagrams so far */
+    struct hep_storm storm;
 };
 
 /* Open a non-blocking socket at `address` (UDP) and raise its buffer as far as the system allows. 0, or a

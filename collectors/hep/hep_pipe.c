@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A message on its way through. */
 struct message {
@@ -40,6 +42,16 @@ hep_pipe_init(struct hep_pipe *pipe, const struct config *config, struct hep_sin
     return 0;
 }
 
+static void
+forget_key(struct hep_pipe *pipe)
+{
+    void *key = (void *)(uintptr_t)pipe->key.data;
+
+    if (key)
+        explicit_bzero(key, pipe->key.length);
+    free(key);
+}
+
 int
 hep_pipe_reconfigure(struct hep_pipe *pipe, const struct config *config, struct err *e)
 {
@@ -53,10 +65,10 @@ hep_pipe_reconfigure(struct hep_pipe *pipe, const struct config *config, struct 
         return err_set(e, -ENOMEM, "no memory for the HEP routing table");
     }
     hep_routes_free(pipe->routes);
-    free((void *)(uintptr_t)pipe->key.data);
+    forget_key(pipe);
     pipe->routes = routes;
     pipe->key = key ? span_string(key) : span_of(NULL, 0);
-    memset(pipe->limits, 0, sizeof(pipe->limits));
+    memset(&pipe->sources, 0, sizeof(pipe->sources));
     return 0;
 }
 
@@ -65,7 +77,7 @@ hep_pipe_fini(struct hep_pipe *pipe)
 {
     hep_inflater_free(pipe->inflater);
     hep_routes_free(pipe->routes);
-    free((void *)(uintptr_t)pipe->key.data);
+    forget_key(pipe);
     memset(pipe, 0, sizeof(*pipe));
 }
 
@@ -195,38 +207,52 @@ remedy(enum hep_result result)
     return "";
 }
 
+/* True when a line about the sender may be written; `text` is who it is. */
+static bool
+may_log(struct hep_pipe *pipe, const struct hep_datagram *datagram, enum hep_counter reason,
+        char text[HEP_ENDPOINT_TEXT], uint64_t *held_back)
+{
+    struct hep_endpoint sender;
+    bool is_known = datagram->sender && hep_endpoint_from(&sender, datagram->sender);
+
+    if (!hep_sources_allow(&pipe->sources, is_known ? &sender : NULL, reason, datagram->monotonic_ns,
+                           held_back))
+        return false;
+    if (is_known)
+        hep_endpoint_text(&sender, text, HEP_ENDPOINT_TEXT);
+    else
+        snprintf(text, HEP_ENDPOINT_TEXT, "a sender not recorded");
+    return true;
+}
+
 static void
 log_refused(struct hep_pipe *pipe, const struct hep_datagram *datagram, enum hep_result result)
 {
-    char text[HEP_ENDPOINT_TEXT] = "a sender not recorded";
-    struct hep_endpoint sender;
+    char sender[HEP_ENDPOINT_TEXT];
     uint64_t held_back;
 
-    if (!collector_log_allow(&pipe->limits[HEP_COUNT_OF_RESULT(result)], datagram->monotonic_ns, &held_back))
-        return;
-    if (datagram->sender && hep_endpoint_from(&sender, datagram->sender))
-        hep_endpoint_text(&sender, text, sizeof(text));
-    collector_log(COLLECTOR_WARNING,
-                  "HEP packet from %s refused: %s%s (%s; %" PRIu64 " more since the last line)", text,
-                  hep_result_words(result), remedy(result), hep_result_name(result), held_back);
+    if (may_log(pipe, datagram, HEP_COUNT_OF_RESULT(result), sender, &held_back))
+        collector_log(COLLECTOR_WARNING,
+                      "HEP packet from %s refused: %s%s (%s; %" PRIu64 " more since the last line)", sender,
+                      hep_result_words(result), remedy(result), hep_result_name(result), held_back);
 }
 
 static void
 log_unrouted(struct hep_pipe *pipe, const struct message *m)
 {
-    char source[HEP_ENDPOINT_TEXT], destination[HEP_ENDPOINT_TEXT];
+    char sender[HEP_ENDPOINT_TEXT], source[HEP_ENDPOINT_TEXT], destination[HEP_ENDPOINT_TEXT];
     uint64_t held_back;
 
-    if (!collector_log_allow(&pipe->limits[HEP_COUNT_UNROUTED], m->datagram->monotonic_ns, &held_back))
+    if (!may_log(pipe, m->datagram, HEP_COUNT_UNROUTED, sender, &held_back))
         return;
     collector_log(
         COLLECTOR_WARNING,
-        "SIP message from %s to %s, IP protocol %u, not counted: neither is a local address of an instance; "
-        "add the one that is an instance's to local of that instance (unrouted; %" PRIu64
+        "SIP message from %s to %s, IP protocol %u, mirrored by %s, not counted: neither is a local address of an "
+        "instance; add the one that is an instance's to local of that instance (unrouted; %" PRIu64
         " more since the last line)",
         hep_endpoint_text(&m->packet.source, source, sizeof(source)),
         hep_endpoint_text(&m->packet.destination, destination, sizeof(destination)), m->packet.ip_protocol,
-        held_back);
+        sender, held_back);
 }
 
 static void

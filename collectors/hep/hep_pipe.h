@@ -13,7 +13,7 @@
 #include "collectors/hep/hep_inflate.h"
 #include "collectors/hep/hep_learn.h"
 #include "collectors/hep/hep_route.h"
-#include "collectors/log.h"
+#include "collectors/hep/hep_sources.h"
 #include "config/config.h"
 #include "sipcore/err.h"
 #include "sipcore/sipstat.h"
@@ -47,12 +47,12 @@ struct hep_pipe {
     struct hep_inflater *inflater;
     uint64_t counters[HEP_COUNTER_COUNT];
     uint64_t refused_ns; /* monotonic time of the last packet refused; 0: none yet */
-    struct collector_log_limit limits[HEP_COUNTER_COUNT];
+    struct hep_sources sources;
     struct hep_echo echo;
     uint8_t inflated_packet[HEP_PACKET_MAX], inflated_payload[HEP_PACKET_MAX];
 };
 
-/* About 200 KiB; zeroed by init. 0 or -ENOMEM; then nothing is left to undo. `config` is not kept. */
+/* About 240 KiB; zeroed by init. 0 or -ENOMEM; then nothing is left to undo. `config` is not kept. */
 int hep_pipe_init(struct hep_pipe *pipe, const struct config *config, struct hep_sink sink, struct err *e);
 
 /* Take routes and key of another configuration: all, or with -ENOMEM nothing. What is refused by them is logged at
@@ -62,8 +62,7 @@ int hep_pipe_reconfigure(struct hep_pipe *pipe, const struct config *config, str
 /* Free what init made. After a failed init: not needed. */
 void hep_pipe_fini(struct hep_pipe *pipe);
 
-/* Handle one datagram, whatever it contains. Refusals are counted, and each reason is logged at once, after
- * a minute, then hourly. */
+/* Handle one datagram, whatever it contains. Refusals are counted, and logged as hep_sources_allow() says. */
 void hep_pipe_datagram(struct hep_pipe *pipe, const struct hep_datagram *datagram);
 
 #endif

@@ -43,7 +43,7 @@ struct hep_server {
 };
 
 static int load(const struct hep_options *options, struct config **out, struct err *e);
-static void log_lines(char *text);
+static void log_lines(enum collector_log_level level, char *text);
 static int server_start(struct hep_server *s, struct err *e);
 static int server_signals(struct hep_server *s, struct err *e);
 static int server_watch(struct hep_server *s, int fd, struct err *e);
@@ -59,6 +59,8 @@ static int server_event(struct hep_server *s, int fd, struct err *e);
 static void server_signal(struct hep_server *s);
 static int server_receive(struct hep_server *s, struct hep_listener *listener, unsigned batches);
 static void server_tick(struct hep_server *s, uint64_t now_ns);
+static void server_look_at_losses(struct hep_server *s, struct hep_listener *listener, uint64_t now_ns);
+static void say_storm_is_over(const struct hep_listener *listener);
 static void server_reload(struct hep_server *s);
 static int server_apply(struct hep_server *s, struct config *config, struct err *e);
 static void server_stop(struct hep_server *s);
@@ -83,13 +85,19 @@ hep_server_load(const struct hep_options *options, struct config **out, struct e
         free(config->runtime_dir);
         config->runtime_dir = dir;
     }
-    if (config->n_instances > 0 && options->n_listen + config->hep.n_listen > 0)
-        return 0;
-    code =
-        err_set(e, -EINVAL, "%s: %s", options->config_file,
-                config->n_instances == 0 ? "no instance to count for: add one under instances"
-                                         : "nowhere to listen: set collectors.hep.listen, or use --listen");
-    config_free(config);
+    if (config->hep.key_is_hidden)
+        code =
+            err_set(e, -EACCES,
+                    "%s: collectors.hep.auth_key_file cannot be read: let user %u read it, and nobody else",
+                    options->config_file, (unsigned)geteuid());
+    else if (config->n_instances == 0)
+        code = err_set(e, -EINVAL, "%s: no instance to count for: add one under instances",
+                       options->config_file);
+    else if (options->n_listen + config->hep.n_listen == 0)
+        code = err_set(e, -EINVAL, "%s: nowhere to listen: set collectors.hep.listen, or use --listen",
+                       options->config_file);
+    if (code != 0)
+        config_free(config);
     return code;
 }
 
@@ -107,18 +115,18 @@ load(const struct hep_options *options, struct config **out, struct err *e)
         stream = open_memstream(&complaints, &octets);
     code = config_load(options->config_file, out, stream ? stream : stderr, e);
     if (stream && fclose(stream) == 0 && complaints)
-        log_lines(complaints);
+        log_lines(code < 0 ? COLLECTOR_ERROR : COLLECTOR_WARNING, complaints);
     free(complaints);
     return code;
 }
 
 static void
-log_lines(char *text)
+log_lines(enum collector_log_level level, char *text)
 {
     char *rest, *line = strtok_r(text, "\n", &rest);
 
     for (; line; line = strtok_r(NULL, "\n", &rest))
-        collector_log(COLLECTOR_ERROR, "%s", line);
+        collector_log(level, "%s", line);
 }
 
 int
@@ -255,10 +263,20 @@ listeners_close_but(struct listeners *listeners, const struct listeners *kept)
             hep_listener_close(&listeners->item[i]);
 }
 
-/* Close what is no longer wanted; epoll forgets a closed descriptor by itself. */
+/* Close what is no longer wanted, after what waits there; epoll forgets a closed descriptor by itself. */
 static void
 server_take_listeners(struct hep_server *s, const struct listeners *wanted)
 {
+    for (size_t i = 0; i < s->listeners.n; i++) {
+        struct hep_listener *listener = &s->listeners.item[i];
+
+        if (listeners_have(wanted, listener->fd))
+            continue;
+        server_receive(s, listener, BATCHES_AT_END);
+        server_look_at_losses(s, listener, clock_ns(CLOCK_MONOTONIC));
+        if (hep_storm_end(&listener->storm))
+            say_storm_is_over(listener);
+    }
     listeners_close_but(&s->listeners, wanted);
     s->listeners = *wanted;
 }
@@ -352,7 +370,7 @@ static void
 server_tick(struct hep_server *s, uint64_t now_ns)
 {
     for (size_t i = 0; i < s->listeners.n; i++)
-        s->pipe.counters[HEP_COUNT_SOCKET_DROPPED] += hep_listener_take_dropped(&s->listeners.item[i]);
+        server_look_at_losses(s, &s->listeners.item[i], now_ns);
     hep_writers_tick(s->writers, s->pipe.counters, now_ns);
     if (s->pipe.counters[HEP_COUNT_PACKETS] != s->packets_logged)
         collector_log(COLLECTOR_DEBUG,
@@ -360,6 +378,43 @@ server_tick(struct hep_server *s, uint64_t now_ns)
                       s->pipe.counters[HEP_COUNT_PACKETS], s->pipe.counters[HEP_COUNT_COUNTED]);
     s->packets_logged = s->pipe.counters[HEP_COUNT_PACKETS];
     s->next_tick_ns = now_ns + TICK_NS;
+}
+
+static void
+server_look_at_losses(struct hep_server *s, struct hep_listener *listener, uint64_t now_ns)
+{
+    uint64_t dropped = hep_listener_take_dropped(listener);
+    char text[HEP_LISTENER_TEXT], before[64] = "";
+
+    s->pipe.counters[HEP_COUNT_SOCKET_DROPPED] += dropped;
+    switch (hep_storm_look(&listener->storm, dropped, listener->received, now_ns)) {
+    case HEP_STORM_BEGAN:
+        if (listener->storm.held_back > 0)
+            snprintf(before, sizeof(before), " (%" PRIu64 " times more since it was last said)",
+                     listener->storm.held_back);
+        collector_log(
+            COLLECTOR_WARNING,
+            "%s: more comes than can be counted: %" PRIu64 " packets lost so far%s; the kernel queues "
+            "up to %d KiB, raise net.core.rmem_max for bursts, mirror less if it lasts",
+            hep_listener_text(listener, text, sizeof(text)), dropped, before, listener->buffer_octets >> 10);
+        break;
+    case HEP_STORM_OVER: say_storm_is_over(listener); break;
+    case HEP_STORM_NOTHING: break;
+    }
+}
+
+static void
+say_storm_is_over(const struct hep_listener *listener)
+{
+    const struct hep_storm *storm = &listener->storm;
+    char text[HEP_LISTENER_TEXT];
+
+    collector_log(
+        COLLECTOR_WARNING,
+        "%s: packets are no longer lost; it was %" PRIu64 " of %" PRIu64 " in %.0f s, the counts are "
+        "short by what was in them",
+        hep_listener_text(listener, text, sizeof(text)), storm->dropped, storm->dropped + storm->received,
+        (double)(storm->last_ns - storm->began_ns + TICK_NS) / 1e9);
 }
 
 static void
@@ -419,6 +474,9 @@ server_stop(struct hep_server *s)
                       "ending; %" PRIu64 " packets received, %" PRIu64 " SIP messages counted",
                       s->pipe.counters[HEP_COUNT_PACKETS], s->pipe.counters[HEP_COUNT_COUNTED]);
     }
+    for (size_t i = 0; i < s->listeners.n; i++)
+        if (hep_storm_end(&s->listeners.item[i].storm))
+            say_storm_is_over(&s->listeners.item[i]);
     listeners_close_but(&s->listeners, &(struct listeners){ .n = 0 });
     hep_writers_free(s->writers);
     if (s->has_pipe)

@@ -23,6 +23,7 @@ hep_turn(struct hep_listener *listener, struct hep_batch *batch, struct hep_pipe
         return n;
     }
     listener->last_batch = n;
+    listener->received += (uint64_t)n;
     datagram.received_ns = clock_ns(CLOCK_REALTIME);
     hep_writers_set_now(writers, datagram.monotonic_ns);
     for (int i = 0; i < n; i++) {

@@ -32,6 +32,7 @@ struct hep_writers {
     char *dir;
     uint64_t now_ns;
     bool notes_named;
+    size_t noted; /* whose lane they stand in */
     size_t n;
     struct hep_writer writer[];
 };
@@ -97,9 +98,12 @@ hep_writers_adopt(struct hep_writers *writers, struct hep_writers *old)
             if (strcmp(writers->writer[i].instance, old->writer[j].instance) == 0) {
                 writers->writer[i] = old->writer[j];
                 old->writer[j].writer = NULL;
+                if (old->notes_named && j == old->noted) {
+                    writers->notes_named = true;
+                    writers->noted = i;
+                }
                 break;
             }
-    writers->notes_named = false;
     writers->now_ns = old->now_ns;
 }
 
@@ -125,7 +129,8 @@ writer_message(void *context, uint32_t instance, enum sipstat_direction directio
 
     if (!w->writer)
         return false;
-    if (time_ns > w->last_time_ns)
+    if (time_ns > w->last_time_ns ||
+        w->last_time_ns - time_ns > HEP_FUTURE_NS) /* or the clock was set back */
         w->last_time_ns = time_ns;
     w->last_monotonic_ns = writers->now_ns;
     return sipstat_observe(w->writer, direction, message.data, message.length, &addresses, time_ns) !=
@@ -169,7 +174,7 @@ writer_open(struct hep_writers *writers, struct hep_writer *w, uint64_t now_ns)
     collector_log(w->error[0] ? COLLECTOR_WARNING : COLLECTOR_INFO, "instance %s: counting%s", w->instance,
                   w->error[0] ? ", after all" : "");
     w->error[0] = 0;
-    if (w == &writers->writer[0])
+    if (w == &writers->writer[writers->noted])
         writers->notes_named = false;
 }
 
@@ -198,16 +203,28 @@ writer_check(struct hep_writer *w)
     w->retry_ns = 0;
 }
 
+/* In the first lane that is open: that of the first instance may be closed to this user. */
 static void
 show_notes(struct hep_writers *writers, const uint64_t counters[HEP_COUNTER_COUNT])
 {
-    struct lane_writer *lane = writers->n > 0 ? sipstat_writer_lane(writers->writer[0].writer) : NULL;
+    struct lane_writer *lane, *before;
+    size_t first = 0;
 
+    while (first < writers->n && !writers->writer[first].writer)
+        first++;
+    lane = first < writers->n ? sipstat_writer_lane(writers->writer[first].writer) : NULL;
     if (!lane)
         return;
+    if (writers->notes_named && writers->noted != first) {
+        before = sipstat_writer_lane(writers->writer[writers->noted].writer);
+        for (unsigned i = 0; i < HEP_COUNTER_COUNT && before; i++)
+            lane_note_set(before, i, 0);
+        writers->notes_named = false;
+    }
     for (unsigned i = 0; i < HEP_COUNTER_COUNT && !writers->notes_named; i++)
         lane_note_name(lane, i, hep_counter_name((enum hep_counter)i));
     writers->notes_named = true;
+    writers->noted = first;
     for (unsigned i = 0; i < HEP_COUNTER_COUNT; i++)
         lane_note_set(lane, i, counters[i]);
 }

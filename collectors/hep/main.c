@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* sipstat-hep: counts the SIP that an unmodified stack mirrors as HEP. */
+#include <errno.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include "collectors/hep/hep_options.h"
@@ -55,11 +57,14 @@ run(const struct hep_options *options)
 {
     struct config *config;
     struct err e = { "" };
+    int code;
 
+    prctl(PR_SET_DUMPABLE, 0); /* the mirrors' key is for no core file */
     raise_descriptor_limit();
-    if (hep_server_load(options, &config, &e) != 0) {
+    code = hep_server_load(options, &config, &e);
+    if (code != 0) { /* short of something, or there is something to mend */
         collector_log(COLLECTOR_ERROR, "%s", e.text);
-        return EXIT_BAD_CONFIG;
+        return code == -ENOMEM || code == -EMFILE || code == -ENFILE ? EXIT_CANNOT : EXIT_BAD_CONFIG;
     }
     if (hep_server_run(options, config, &e) != 0) {
         collector_log(COLLECTOR_ERROR, "%s", e.text);

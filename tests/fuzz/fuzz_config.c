@@ -32,7 +32,9 @@ load(const void *text, size_t length)
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     rc = config_load(path, &c, stream, &e);
     fclose(stream);
-    if ((rc == 0) != (c != NULL) || (rc == 0) != (n == 0)) /* a refusal says why, and only a refusal does */
+    if ((rc == 0) != (c != NULL) || (rc != 0 && n == 0)) /* a refusal says why */
+        abort();
+    if (rc == 0 && n > 0 && strstr(complaints, ": warning: ") == NULL) /* and only a warning is no refusal */
         abort();
     free(complaints);
     return c;

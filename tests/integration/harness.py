@@ -24,6 +24,7 @@ BUILD = os.environ.get("top_builddir") or os.path.join(TOP, "build")
 MODULES = "SIP-COMMON-MIB:SIP-SERVER-MIB:SIP-UA-MIB:NETWORK-SERVICES-MIB"
 MIB_PATH = "%s/mib/modules:%s/mib/imports" % (TOP, TOP)
 SUN_PATH_MAX = 107
+WRAPPER = os.environ.get("SIPMIB_WRAPPER", "").split()  # what our daemons run under: valgrind and its options
 SKIP = 77
 
 # Where this process itself needs the sanitizers' library, because the library under test does, those it starts do not:
@@ -215,6 +216,8 @@ class Site:
         return self.path(name)
 
     def start(self, name, command, env=None):
+        if os.path.basename(command[0]) in ("sipmibd", "sipstat-hep"):
+            command = WRAPPER + command
         p = Process(self, name, command, env)
         self.processes.append(p)
         return p

@@ -21,14 +21,11 @@ struct lane_fixture {
     uint16_t cell_index[LANE_METHODS * LANE_CODES];
 };
 
-/* NULL when there is no memory; free() it when the writer is done with. */
-static inline struct lane_fixture *
-lane_fixture_new(struct lane_writer *w)
+/* As it is before anything was counted. */
+static inline void
+lane_fixture_init(struct lane_fixture *f, struct lane_writer *w)
 {
-    struct lane_fixture *f = calloc(1, sizeof(*f));
-
-    if (f == NULL)
-        return NULL;
+    memset(f, 0, sizeof(*f));
     atomic_init(&f->live.methods, METHOD_IANA_COUNT);
     atomic_init(&f->live.cells, 1);
     atomic_init(&f->ring.head_sequence, 1);
@@ -50,6 +47,16 @@ lane_fixture_new(struct lane_writer *w)
         .notes = f->notes,
         .words = f->words,
     };
+}
+
+/* NULL when there is no memory; free() it when the writer is done with. */
+static inline struct lane_fixture *
+lane_fixture_new(struct lane_writer *w)
+{
+    struct lane_fixture *f = malloc(sizeof(*f));
+
+    if (f != NULL)
+        lane_fixture_init(f, w);
     return f;
 }
 

@@ -69,6 +69,33 @@ scratch_count(const char *dir, const char *instance, const char *suffix, char na
 }
 
 void
+scratch_unhex(const char *name, const char *path)
+{
+    const char *top = getenv("top_srcdir");
+    char line[512], source[PATH_MAX];
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    FILE *from;
+
+    snprintf(source, sizeof(source), "%s/tests/unit/old/%s", top ? top : "..", name);
+    from = fopen(source, "r");
+    insist(from != NULL, source);
+    insist(fd >= 0, path);
+    while (fgets(line, sizeof(line), from)) {
+        unsigned long long at;
+        unsigned octet;
+        int used, more;
+
+        if (sscanf(line, "octets %llu", &at) == 1)
+            insist(ftruncate(fd, (off_t)at) == 0, path);
+        else if (sscanf(line, "%llx%n", &at, &used) == 1)
+            for (; sscanf(line + used, "%2x%n", &octet, &more) == 1; used += more)
+                insist(pwrite(fd, &(uint8_t){ (uint8_t)octet }, 1, (off_t)at++) == 1, path);
+    }
+    fclose(from);
+    close(fd);
+}
+
+void
 scratch_lane_open(struct scratch_lane *s, uint32_t ring_octets)
 {
     struct lane_writer_options options = { .instance = "edge",

@@ -19,6 +19,10 @@ void scratch_remove(const char *dir);
 /* The number of files in `dir`/`instance` whose name ends in `suffix`, and the name of one of them. */
 unsigned scratch_count(const char *dir, const char *instance, const char *suffix, char name[NAME_MAX + 1]);
 
+/* Make the file `path` of what tests/unit/old/`name` has in hexadecimal: "octets N", and rows of an offset and up to 16
+ * octets; all else is zero. Aborts when it cannot. */
+void scratch_unhex(const char *name, const char *path);
+
 /* A writer of instance "edge" in a scratch directory and a reader of its lane. */
 struct scratch_lane {
     char dir[PATH_MAX];

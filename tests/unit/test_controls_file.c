@@ -273,10 +273,22 @@ Test(controls_file, is_damaged_when_any_of_it_is_missing)
     }
 }
 
+Test(controls_file, of_a_newer_version_is_left_as_it_is)
+{
+    struct err e;
+
+    put_text("sipmib settings 2\nwhatever\n");
+    controls_fixture_restart(&f);
+    cr_assert(eq(int, controls_check_version(f.controls, &e), -EPROTONOSUPPORT));
+    cr_assert(strstr(e.text, "newer sipmibd (version 2") != NULL, "%s", e.text);
+    cr_assert(eq(str, (char *)file_text(), "sipmib settings 2\nwhatever\n"));
+}
+
 Test(controls_file, is_damaged_when_it_says_anything_else)
 {
     static const char *const bad[] = {
-        "sipmib settings 2\nend 0\n",
+        "sipmib settings 0\nend 0\n",
+        "sipmib settings 2 \nend 0\n",
         "sipmib settings 1 \nend 0\n",
         "\nsipmib settings 1\nend 0\n",
         "sipmib settings 1\nend 1\n",

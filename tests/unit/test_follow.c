@@ -202,6 +202,7 @@ Test(follow, looks_again_soon_after_it_found_something_and_seldom_when_quiet)
     uint64_t before;
 
     fixture_writer(&f, &w, "edge", 0);
+    fixture_tick(&f);
     for (unsigned k = 0; k < 10; k++)
         follow_poll_rings();
     cr_assert(eq(u64, edge->poll_ns - f.now_ns, UINT64_C(50000000)));
@@ -214,6 +215,18 @@ Test(follow, looks_again_soon_after_it_found_something_and_seldom_when_quiet)
     follow_poll_rings();
     follow_poll_rings();
     cr_assert(eq(u64, f.now_ns - before, UINT64_C(7000000)));
+    lane_writer_close(&w);
+}
+
+Test(follow, an_instance_without_lanes_is_not_polled)
+{
+    struct lane_writer w;
+
+    fixture_tick(&f);
+    cr_assert(eq(u64, edge->poll_ns, SITE_NEVER));
+    fixture_writer(&f, &w, "edge", 0);
+    fixture_tick(&f);
+    cr_assert(ne(u64, edge->poll_ns, SITE_NEVER));
     lane_writer_close(&w);
 }
 

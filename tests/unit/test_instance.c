@@ -54,7 +54,7 @@ Test(instance, makes_its_directory_for_the_group)
 
     snprintf(path, sizeof(path), "%s/edge", f.runtime);
     cr_assert(eq(int, stat(path, &st), 0));
-    cr_assert(eq(int, (int)(st.st_mode & 07777), 02770));
+    cr_assert(eq(int, (int)(st.st_mode & 07777), 03770));
 }
 
 Test(instance, sums_its_lanes)

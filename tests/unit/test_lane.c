@@ -457,8 +457,8 @@ Test(lane_damage, file_shorter_than_a_header)
 
 Test(lane_damage, lane_of_another_abi_version)
 {
-    scratch_lane_poke(&s, offsetof(struct lane_header, abi), (uint64_t)LANE_HEADER_OCTETS << 32 | 1);
-    cr_assert(is_refused(-EPROTONOSUPPORT, "lane ABI version 1, this program reads 2"));
+    scratch_lane_poke(&s, offsetof(struct lane_header, abi), (uint64_t)LANE_HEADER_OCTETS << 32 | 3);
+    cr_assert(is_refused(-EPROTONOSUPPORT, "lane ABI version 3, this program reads 1 to 2"));
 }
 
 Test(lane_damage, every_offset_that_is_not_the_layouts)

@@ -129,11 +129,68 @@ Test(ring, counts_exactly_what_an_overtaken_reader_lost)
     cr_assert(eq(u64, got + cursor.lost, 20000));
 }
 
-Test(ring, knows_the_loss_even_when_nothing_follows)
+/* What record `number` takes. */
+static uint64_t
+octets_of(uint64_t number)
+{
+    return (sizeof(struct lane_record) + number * 37 % 200 + 7) & ~UINT64_C(7);
+}
+
+/* The oldest of records 1 to `last` that the ring still has all of. */
+static uint64_t
+oldest_of(uint64_t last)
+{
+    uint64_t number = last + 1, octets = 0;
+
+    while (number > 1 && octets + octets_of(number - 1) <= LANE_RING_MIN)
+        octets += octets_of(--number);
+    return number;
+}
+
+Test(ring, goes_on_at_the_oldest_record_that_is_whole)
+{
+    for (uint64_t last = 500; last < 900; last += 7) {
+        for (uint64_t number = s.writer.sequence; number <= last; number++)
+            put(number);
+        cursor = (struct ring_cursor){ .next_sequence = 1 };
+        for (uint64_t number = oldest_of(last); number <= last; number++)
+            cr_assert(next() == 1 && is_what_was_put(number));
+        cr_assert(eq(int, next(), 0));
+        cr_assert(eq(u64, cursor.lost, oldest_of(last) - 1));
+    }
+}
+
+Test(ring, goes_on_at_the_newest_of_a_writer_that_does_not_tell_the_oldest)
 {
     for (uint64_t number = 1; number <= 1000; number++)
         put(number);
+    atomic_store(&s.writer.ring->oldest, 0);
     cr_assert(eq(int, next(), 0));
+    cr_assert(eq(u64, cursor.lost, 1000));
+}
+
+Test(ring, goes_on_at_the_newest_when_the_oldest_is_overwritten_too)
+{
+    uint64_t oldest;
+
+    for (uint64_t number = 1; number <= 900; number++)
+        put(number);
+    oldest = s.writer.oldest;
+    for (uint64_t number = 901; number <= 1000; number++)
+        put(number);
+    atomic_store(&s.writer.ring->oldest, oldest);
+    cr_assert(eq(int, next(), 0));
+    cr_assert(eq(u64, cursor.lost, 1000));
+}
+
+Test(ring, passes_by_lengths_that_a_foreign_hand_has_spoiled)
+{
+    for (uint64_t number = 1; number <= 1000; number++)
+        put(number);
+    for (size_t word = 0; word < LANE_RING_MIN / 8; word++)
+        atomic_store(&s.writer.ring_data[word], 0);
+    put(1001);
+    cr_assert(next() == 1 && is_what_was_put(1001));
     cr_assert(eq(u64, cursor.lost, 1000));
 }
 
@@ -141,6 +198,7 @@ Test(ring, tells_the_loss_with_the_next_record_while_one_is_being_written)
 {
     for (uint64_t number = 1; number <= 1000; number++)
         put(number);
+    atomic_store(&s.writer.ring->oldest, 0);
     atomic_store(&s.writer.ring->intent, s.writer.head + 64);
     atomic_store(&s.writer.ring->head_sequence, 1002);
     cr_assert(eq(int, next(), 0));
@@ -178,10 +236,21 @@ Test(ring, lets_a_late_reader_start_at_the_first_record)
     cr_assert(next() == 1 && is_what_was_put(1));
 }
 
-Test(ring, starts_a_late_reader_at_the_newest_once_it_has_wrapped)
+Test(ring, starts_a_late_reader_at_the_oldest_once_it_has_wrapped)
 {
     for (uint64_t number = 1; number <= 1000; number++)
         put(number);
+    cr_assert(eq(int, ring_cursor_init(&cursor, &s.reader, true, &s.e), 0));
+    cr_assert(eq(u64, cursor.next_sequence, oldest_of(1000)));
+    cr_assert(next() == 1 && is_what_was_put(oldest_of(1000)));
+    cr_assert(eq(u64, cursor.lost, 0));
+}
+
+Test(ring, starts_a_late_reader_at_the_newest_where_the_oldest_is_not_told)
+{
+    for (uint64_t number = 1; number <= 1000; number++)
+        put(number);
+    atomic_store(&s.writer.ring->oldest, 0);
     cr_assert(eq(int, ring_cursor_init(&cursor, &s.reader, true, &s.e), 0));
     cr_assert(eq(int, next(), 0));
     put(1001);
@@ -271,10 +340,8 @@ Test(ring, counts_what_was_overwritten_before_it_was_resumed)
     for (uint64_t number = 6; number <= 1000; number++)
         put(number);
     cr_assert(eq(int, resume(position, next_sequence), 1));
-    cr_assert(eq(int, next(), 0));
-    cr_assert(eq(u64, cursor.lost, 997));
-    put(1001);
-    cr_assert(next() == 1 && is_what_was_put(1001));
+    cr_assert(next() == 1 && is_what_was_put(oldest_of(1000)));
+    cr_assert(eq(u64, cursor.lost, oldest_of(1000) - 4));
 }
 
 Test(ring, resumes_behind_a_writer_killed_in_the_middle_of_a_record)
@@ -438,8 +505,25 @@ Test(ring, refuses_a_loss_that_the_octets_cannot_explain)
 {
     for (uint64_t number = 1; number <= 1000; number++)
         put(number);
+    atomic_store(&s.writer.ring->oldest, 0);
     atomic_store(&s.writer.ring->head_sequence, UINT64_MAX);
     cr_assert(is_damaged("where 1 should be"));
+}
+
+Test(ring, refuses_an_oldest_record_off_the_grid)
+{
+    for (uint64_t number = 1; number <= 1000; number++)
+        put(number);
+    atomic_store(&s.writer.ring->oldest, s.writer.oldest + 4);
+    cr_assert(is_damaged("oldest record is at"));
+}
+
+Test(ring, refuses_an_oldest_record_that_is_none)
+{
+    for (uint64_t number = 1; number <= 1000; number++)
+        put(number);
+    atomic_store(&s.writer.ring->oldest, s.writer.oldest + 8);
+    cr_assert(is_damaged("ring record"));
 }
 
 Test(ring, refuses_a_truncated_ring)

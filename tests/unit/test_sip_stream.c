@@ -51,6 +51,19 @@ Test(sip_stream, every_prefix_is_incomplete)
     }
 }
 
+/* A line that the next read may continue is not at its end. */
+Test(sip_stream, every_prefix_of_folded_lines_is_incomplete)
+{
+    static const char text[] = "BYE sip:b SIP/2.0\nContent-Length\t:\r\n 2\r\nX: y\r\n\tz\r\n\r\nxy";
+
+    for (size_t n = 0; n < sizeof(text) - 1; n++) {
+        struct span s = guarded(text, n);
+
+        cr_expect(eq(int, sip_stream_frame(s.data, s.length, &skip), 0), "%zu octets", n);
+    }
+    cr_expect(eq(int, frame(text), (int)sizeof(text) - 1));
+}
+
 Test(sip_stream, what_cannot_become_sip_is_refused_at_once)
 {
     static const char *const bad[] = {
@@ -68,9 +81,9 @@ Test(sip_stream, what_cannot_become_sip_is_refused_at_once)
 Test(sip_stream, without_a_content_length_there_is_no_end)
 {
     cr_expect(eq(int, frame("OPTIONS sip:b SIP/2.0\r\n\r\n"), -1));
-    cr_expect(eq(int, frame("OPTIONS sip:b SIP/2.0\r\nContent-Length: -1\r\n"), -1));
-    cr_expect(eq(int, frame("OPTIONS sip:b SIP/2.0\r\nContent-Length: 65536\r\n"), -1));
-    cr_expect(eq(int, frame("OPTIONS sip:b SIP/2.0\r\nContent-Length: 1\r\nl: 2\r\n"), -1));
+    cr_expect(eq(int, frame("OPTIONS sip:b SIP/2.0\r\nContent-Length: -1\r\nX"), -1));
+    cr_expect(eq(int, frame("OPTIONS sip:b SIP/2.0\r\nContent-Length: 65536\r\nX"), -1));
+    cr_expect(eq(int, frame("OPTIONS sip:b SIP/2.0\r\nContent-Length: 1\r\nl: 2\r\nX"), -1));
     cr_expect(eq(int, frame("OPTIONS sip:b SIP/2.0\r\nContent-Length: 1\r\nl: 1\r\n\r\nx"), 51));
 }
 

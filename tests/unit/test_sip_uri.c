@@ -89,6 +89,35 @@ Test(sip_uri, what_only_looks_like_an_escape_stays)
     same("sip:a%4@example.com", "a%4@example.com");
     same("sip:a%zz%@example.com", "a%zz%@example.com");
     same("sip:a%6", "a%6");
+    same("sip:%%34%31@example.com", "%%341@example.com");
+    same("sip:%4%31@example.com", "%4%31@example.com");
+    same("sip:%25%34%31@example.com", "%2541@example.com");
+}
+
+/* Nobody becomes somebody else by being asked for twice, nor by a host with the name of a scheme. */
+Test(sip_uri, canonical_form_of_a_canonical_form_is_that_form)
+{
+    static const char *const uris[] = { "sip:tel:5060",
+                                        "sip:sip:5060",
+                                        "sip: alice @h",
+                                        "sips:@%41@y",
+                                        "tel:- 1",
+                                        "tel:-+1;phone-context=x",
+                                        "tel:7;phone-context=\"a;b\"",
+                                        "tel:-",
+                                        "sip:%%34%31@h",
+                                        "sip:a@b@c",
+                                        "sip:@h",
+                                        "sip:;x" };
+
+    for (size_t i = 0; i < sizeof(uris) / sizeof(uris[0]); i++) {
+        char once[SIP_AOR_MAX + 1];
+
+        strcpy(once, canonical(uris[i]));
+        cr_expect(eq(str, canonical(once), once), "%s", uris[i]);
+    }
+    same("sip:tel:5060", "sip:tel:5060");
+    same("tel:5060", "tel:5060");
 }
 
 Test(sip_uri, tel_loses_visual_separators_and_parameters)

@@ -170,15 +170,19 @@ Test(sipstat_events, bindings_of_nobody_are_ignored)
 Test(sipstat_events, more_bindings_than_the_ring_holds_are_known_to_be_lost)
 {
     static struct sipstat_contact contacts[20000];
+    uint64_t n = 0;
+    int code;
 
     want_registrations();
     for (unsigned i = 0; i < 20000; i++)
         contacts[i] = (struct sipstat_contact){ .uri = "sip:alice@192.0.2.1", .uri_length = 19 };
     sipstat_bindings(w, AOR, strlen(AOR), contacts, 20000);
-    cr_assert(eq(int, next(), 0));
+    while ((code = next()) == 1)
+        n++;
+    cr_assert(eq(int, code, 0));
     cr_assert(gt(u64, cursor.lost, 100));
     cr_assert(eq(int, lane_reader_refresh(&r, &e), 0));
-    cr_assert(eq(u64, cursor.lost, r.copy.counters[LANE_EVENTS_WRITTEN]));
+    cr_assert(eq(u64, cursor.lost + n, r.copy.counters[LANE_EVENTS_WRITTEN]));
 }
 
 Test(sipstat_events, failure_by_a_code_that_is_none_is_ignored)

@@ -119,6 +119,20 @@ find_code(uint32_t appl_index, unsigned code)
     "12.ACK 12.BYE 12.INFO 12.PRACK 12.REFER 12.CANCEL 12.INVITE 12.NOTIFY 12.UPDATE 12.MESSAGE 12.OPTIONS " \
     "12.PUBLISH 12.REGISTER 12.SUBSCRIBE"
 
+Test(snapshot, is_counted_as_long_as_somebody_holds_it)
+{
+    unsigned before = snapshots_alive();
+
+    take();
+    snapshot_take(s);
+    cr_expect(eq(uint, snapshots_alive(), before + 1));
+    snapshot_release(s);
+    cr_expect(eq(uint, snapshots_alive(), before + 1));
+    snapshot_release(s);
+    s = NULL;
+    cr_expect(eq(uint, snapshots_alive(), before));
+}
+
 Test(snapshot, shows_configured_methods_in_the_order_of_their_oids)
 {
     take();
