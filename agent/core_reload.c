@@ -169,7 +169,7 @@ take_up(struct core *c, struct instance *i, uint64_t now_ns)
 static void
 carry_out(struct core *c, struct plan *p, uint64_t now_ns)
 {
-    struct err e;
+    struct err e = { "" };
     struct config_hold *before = c->hold;
 
     assert(p->hold);

@@ -17,7 +17,7 @@ static void put_all(struct core *c);
 void
 core_tick(struct core *c, uint64_t now_ns)
 {
-    struct err e;
+    struct err e = { "" };
     bool is_fresh = c->built_ns != 0 && now_ns - c->built_ns < CORE_TICK_NS;
 
     site_commit(&c->site, now_ns); /* nothing is under way when the files are checked */
@@ -61,7 +61,7 @@ static void
 put_all(struct core *c)
 {
     struct store_txn *t;
-    struct err e;
+    struct err e = { "" };
     int code;
 
     if (!c->site.store)
@@ -86,7 +86,7 @@ core_put_states(struct core *c)
 {
     struct store_txn *t = NULL;
     bool any = false;
-    struct err e;
+    struct err e = { "" };
 
     for (size_t k = 0; k < c->n_instances; k++)
         any |= c->instance[k]->state_changed && !c->instance[k]->is_unread;

@@ -12,11 +12,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/core.h"
 #include "agent/instance_internal.h"
 #include "agent/log.h"
 #include "sipcore/fault.h"
 
-enum { LOOK_AGAIN_NS = 3000000 };
+enum { LOOK_AGAIN_NS = 3000000, SEARCH_REST = 20 };
+
+#define ASIDE_PATIENCE_NS UINT64_C(60000000000)
 
 static void read_store(struct instance *i, struct site *site, uint64_t now_ns);
 static void reconcile(struct instance *i, struct site *site, uint64_t now_ns);
@@ -150,13 +153,14 @@ dark_ends_ns(const struct instance *i, uint64_t now_ns)
     return first_ns > i->state.last_change_ns ? first_ns : now_ns;
 }
 
-/* Is there a file that may be a lane's, but could not be taken up yet? Then no lane is lost for not being there. */
+/* Is there a file that may be a lane's, but could not be taken up yet? Then no lane is lost for not being there; but a
+ * file that nobody can read may stay for ever. */
 static bool
-may_have_more(const struct instance *i)
+may_have_more(const struct instance *i, uint64_t now_ns)
 {
     bool may = i->dir_fd < 0 || i->must_scan || i->must_search || i->lanes.is_refusing;
 
-    for (uint32_t k = 0; k < i->lanes.n_aside; k++)
+    for (uint32_t k = 0; now_ns < i->taken_up_ns + ASIDE_PATIENCE_NS && k < i->lanes.n_aside; k++)
         may |= i->lanes.aside[k].retry_ns != 0;
     return may;
 }
@@ -194,16 +198,18 @@ look_for_lost(struct instance *i, struct site *site, uint64_t now_ns)
 {
     struct reconciliation r = { .instance = i, .store = site->store };
     struct err e;
+    int code;
 
-    i->must_reconcile = !site->store || may_have_more(i);
+    i->must_reconcile = !site->store || may_have_more(i, now_ns);
     note_unseen(i, site->store);
     if (i->must_reconcile)
         return;
     r.all_seen = i->lanes.n_aside == 0 && i->lanes.aside_over == 0;
-    if (store_each_lane(site->store, i->name, reconcile_lane, &r, &e) < 0) {
+    code = store_each_lane(site->store, i->name, reconcile_lane, &r, &e);
+    i->must_reconcile = code < 0;
+    if (code < 0 && code != i->said_reconcile_code)
         instance_say(i, LOG_LEVEL_ERROR, LOG_STORE, ": %s", e.text);
-        i->must_reconcile = true;
-    }
+    i->said_reconcile_code = code;
     if (r.lost > 0) {
         instance_say(i, LOG_LEVEL_WARNING, LOG_LANE,
                      ": the file%s of %u lane%s %s removed while no agent ran, or "
@@ -386,6 +392,16 @@ instance_look(struct instance *i, struct site *site, uint64_t now_ns)
     instance_finish_events(i, site, now_ns);
 }
 
+/* A directory may be full of files that cannot be opened: the search for one that can takes a share of the time. */
+static void
+search(struct instance *i, struct site *site, uint64_t now_ns)
+{
+    uint64_t before_ns = core_now_ns();
+
+    instance_scan(i, site, now_ns);
+    i->search_ns = now_ns + SEARCH_REST * (core_now_ns() - before_ns);
+}
+
 void
 instance_tick(struct instance *i, struct site *site, bool is_fresh, uint64_t now_ns)
 {
@@ -396,8 +412,10 @@ instance_tick(struct instance *i, struct site *site, bool is_fresh, uint64_t now
         instance_directory_look(i, site);
     else if (!i->interest.is_set)
         interest_apply(&i->interest, i->dir_fd, i->name);
-    if (i->must_scan || i->must_search || site->watcher.is_blind)
-        instance_scan(i, site, now_ns);
+    i->must_search |= i->lanes.is_refusing && i->lanes.count < SITE_INSTANCE_LANES_MAX &&
+                      site->lanes < SITE_LANES_MAX - SITE_LANES_KEPT; /* others may have made room */
+    if (i->must_scan || site->watcher.is_blind || (i->must_search && now_ns >= i->search_ns))
+        search(i, site, now_ns);
     instance_retry_aside(i, site, now_ns);
     if (i->must_reconcile)
         look_for_lost(i, site, now_ns);

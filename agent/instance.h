@@ -42,13 +42,15 @@ struct instance {
     bool must_reconcile; /* with what the store knows: not all that is in the directory was seen yet */
     bool
         is_unseen; /* ... and the directory cannot be read, which has lanes that were served: it is not served */
-    bool must_check_files;  /* a lane's file may have been removed */
-    bool must_settle;       /* a lane is to be registered, retained or removed */
-    bool is_unread;         /* the store could not be asked yet what it keeps */
-    bool state_changed;     /* since it was put into the store */
-    int said_dir_code;      /* the trouble with the directory that was last logged */
-    int said_store_code;    /* the trouble with retiring that was last logged */
-    int said_registry_code; /* the trouble with the registry that was last logged */
+    bool must_check_files;   /* a lane's file may have been removed */
+    bool must_settle;        /* a lane is to be registered, retained or removed */
+    bool is_unread;          /* the store could not be asked yet what it keeps */
+    bool state_changed;      /* since it was put into the store */
+    int said_dir_code;       /* the trouble with the directory that was last logged */
+    int said_reconcile_code; /* the same of the store */
+    uint64_t search_ns;      /* must_search: not before */
+    int said_store_code;     /* the trouble with retiring that was last logged */
+    int said_registry_code;  /* the trouble with the registry that was last logged */
     struct lane_set lanes;
     struct tally retained;  /* what the store holds */
     struct tally sum;       /* scratch of instance_sum(); its rows live on for the order */

@@ -150,6 +150,7 @@ instance_follow(struct instance *i, struct site *site, uint64_t now_ns)
     uint32_t count = i->lanes.count, from = i->follow_from < count ? i->follow_from : 0;
     bool found = false, is_done = true;
 
+    i->follow_from = 0; /* in their order, unless the share is used up below */
     instance_follow_more(i);
     for (uint32_t n = 0; n < count; n++) {
         struct lane *l = i->lanes.lane[(from + n) % count];

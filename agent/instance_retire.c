@@ -24,7 +24,7 @@ enum {
 
 #define REGISTRY_PATIENCE_NS UINT64_C(30000000000)
 
-static bool must_wait(struct instance *i, const struct lane *l, uint64_t now_ns);
+static bool must_wait(struct instance *i, struct lane *l, uint64_t now_ns);
 static int register_lanes(struct instance *i, struct site *site, struct err *e);
 static int retain_dead(struct instance *i, struct site *site, uint64_t now_ns, struct err *e);
 static int retain(struct instance *i, struct site *site, struct lane *const *lane, uint32_t count,
@@ -214,25 +214,29 @@ retain_dead(struct instance *i, struct site *site, uint64_t now_ns, struct err *
 {
     struct lane *dead[RETAIN_MOST];
     uint32_t count = 0;
+    bool has_more = false;
+    int code;
 
-    for (uint32_t k = 0; k < i->lanes.count; k++) {
+    for (uint32_t k = 0; !has_more && k < i->lanes.count; k++) {
         struct lane *l = i->lanes.lane[k];
 
         if (l->stage != LANE_DAMAGED && (l->stage != LANE_DEAD || must_wait(i, l, now_ns)))
             continue;
-        if (count == RETAIN_MOST) {
-            i->must_settle = true;
-            site_look_at(site, now_ns);
-            break;
-        }
-        dead[count++] = l;
+        has_more = count == RETAIN_MOST;
+        if (!has_more)
+            dead[count++] = l;
     }
-    return count > 0 ? retain(i, site, dead, count, e) : 0;
+    code = count > 0 ? retain(i, site, dead, count, e) : 0;
+    if (code == 0 && has_more) { /* a store that refuses is tried again at the tick */
+        i->must_settle = true;
+        site_look_at(site, now_ns);
+    }
+    return code;
 }
 
 /* Its registrations are not all in the registry: it takes none now, and is waited for, but not for ever. */
 static bool
-must_wait(struct instance *i, const struct lane *l, uint64_t now_ns)
+must_wait(struct instance *i, struct lane *l, uint64_t now_ns)
 {
     uint64_t lost;
 
@@ -243,6 +247,7 @@ must_wait(struct instance *i, const struct lane *l, uint64_t now_ns)
         return true;
     lost = l->kept.next_sequence != 0 ? l->place.next_sequence - l->kept.next_sequence : 0;
     i->events_lost_again += lost;
+    l->is_behind = l->has_more = false; /* given up: counted once */
     if (flood_add(&i->events_lost, lost, now_ns))
         instance_say(i, LOG_LEVEL_WARNING, LOG_LANE,
                      ": lane %s: what it recorded of registrations is lost: the "

@@ -15,7 +15,7 @@ instance_say(struct instance *i, enum log_level level, enum log_topic topic, con
     char text[SAY_OCTETS];
     va_list args;
 
-    if (!log_quota_take(&i->log_quota[topic]))
+    if (!log_is_said(level) || !log_quota_take(&i->log_quota[topic]))
         return;
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
@@ -30,8 +30,9 @@ instance_say_held_back(struct instance *i)
         struct log_quota *q = &i->log_quota[topic];
         unsigned held_back = q->held_back;
 
-        if (held_back == 0 || !log_quota_take(q))
+        if (held_back == 0 || !log_quota_has(q))
             continue;
+        log_quota_take(q);
         q->held_back = 0;
         log_line(LOG_LEVEL_WARNING, topic, "instance %s: %u lines held back", i->name, held_back);
     }

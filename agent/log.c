@@ -150,9 +150,15 @@ emit(enum log_level level, enum log_topic topic, const char *text)
 }
 
 bool
-log_quota_take(struct log_quota *q)
+log_is_said(enum log_level level)
 {
-    struct timespec now;
+    return level <= logger.least;
+}
+
+bool
+log_quota_has(struct log_quota *q)
+{
+    struct timespec now = { 0, 0 };
     uint64_t now_ns;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -161,7 +167,13 @@ log_quota_take(struct log_quota *q)
     if (q->credit_ns > QUOTA_NS)
         q->credit_ns = QUOTA_NS;
     q->at_ns = now_ns;
-    if (q->credit_ns >= QUOTA_NS / QUOTA_LINES) {
+    return q->credit_ns >= QUOTA_NS / QUOTA_LINES;
+}
+
+bool
+log_quota_take(struct log_quota *q)
+{
+    if (log_quota_has(q)) {
         q->credit_ns -= QUOTA_NS / QUOTA_LINES;
         return true;
     }

@@ -29,7 +29,13 @@ struct log_quota {
     unsigned held_back; /* lines that were not in it, and nobody was told of yet */
 };
 
-/* True when one more line is in it. One that is not is counted, here and in
+/* Whether lines of that level are written. */
+bool log_is_said(enum log_level level);
+
+/* Whether one more line is in it. */
+bool log_quota_has(struct log_quota *q);
+
+/* The same, and take it. One that is not in it is counted, here and in
  * log_held_back(). */
 bool log_quota_take(struct log_quota *q);
 

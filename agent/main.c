@@ -49,6 +49,7 @@ main(int argc, char **argv)
     if (r != EXIT_FINE || options.action == ACTION_DONE)
         return r;
     log_init("sipmibd", options.log_level, options.to_syslog);
+    prctl(PR_SET_DUMPABLE, 0); /* keys and who is registered are for no core file */
     r = load(&options, &config, &e);
     if (r < 0) /* short of something, or there is something to mend */
         return r == -ENOMEM || r == -EMFILE || r == -ENFILE ? EXIT_FAILED : EXIT_REFUSED;
@@ -145,7 +146,6 @@ run(const struct options *options, struct config *config)
     bool is_failed = false;
     int r = -ENOMEM;
 
-    prctl(PR_SET_DUMPABLE, 0); /* keys and who is registered are for no core file */
     block_signals();
     agentx_set_environment(config->state_dir);
     if (socket && runtime_dir)

@@ -166,7 +166,7 @@ static int
 open_lock(const struct site *s, int runtime_fd, struct err *e)
 {
     int fd = openat(runtime_fd, SITE_LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-    struct stat st, dir;
+    struct stat st = { 0 }, dir = { 0 };
     int code = fd < 0 ? -errno : 0;
 
     if (code == 0 && (fstat(fd, &st) < 0 || fstat(runtime_fd, &dir) < 0))

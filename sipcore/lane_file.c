@@ -77,30 +77,72 @@ complain_of_instance_directory(int parent, const char *dir, const char *instance
     return err_sys(e, code, "%s/%s: cannot %s", dir, instance, what);
 }
 
+/* A hidden name that nobody can know before. */
+static int
+set_temporary(char name[TEMPORARY_OCTETS], struct err *e)
+{
+    uint8_t random[8];
+    int code = lane_file_random(random, sizeof(random), e);
+
+    if (code < 0)
+        return code;
+    name[0] = '.';
+    lane_file_hex(name + 1, random, sizeof(random));
+    memcpy(name + 1 + 2 * sizeof(random), ".tmp", sizeof(".tmp"));
+    return 0;
+}
+
+/* Of two that are faster than each other one has the name. */
+static int
+name_directory(int parent, const char *temporary, const char *instance)
+{
+    int code = renameat2(parent, temporary, parent, instance, RENAME_NOREPLACE);
+
+    if (code < 0 && (errno == ENOSYS || errno == EINVAL))
+        code = renameat(parent, temporary, parent, instance); /* takes the place of an empty one at most */
+    return code < 0 && errno != EEXIST && errno != ENOTEMPTY ? -1 : 0;
+}
+
+/* As files are made: complete first, named last. mkdir(2) obeys the umask and drops the set-group-ID bit, which is what
+ * gives lanes their group; who is killed before that is mended leaves nothing that others would come to. Not
+ * sticky: the agent, which is in the group, is to remove lanes from it. */
+static int
+make_directory(int parent, const char *dir, const char *instance, struct err *e)
+{
+    char temporary[TEMPORARY_OCTETS];
+    int fd, code = set_temporary(temporary, e);
+
+    if (code < 0)
+        return code;
+    if (mkdirat(parent, temporary, 02770) < 0)
+        return complain_of_instance_directory(parent, dir, instance, "make the directory", -errno, e);
+    fd = open_directory(parent, temporary, O_RDONLY);
+    fault_point("file.directory");
+    if (fd < 0 || fchmod(fd, 02770) < 0)
+        code = complain_of_instance_directory(parent, dir, instance, "set the mode of the directory",
+                                              fd < 0 ? fd : -errno, e);
+    else if (name_directory(parent, temporary, instance) < 0)
+        code = complain_of_instance_directory(parent, dir, instance, "name the directory", -errno, e);
+    unlinkat(parent, temporary, AT_REMOVEDIR); /* it has the name by now, or another was faster */
+    if (fd >= 0)
+        close(fd);
+    return code;
+}
+
 static int
 open_or_make(int parent, const char *dir, const char *instance, struct err *e)
 {
     int fd = open_directory(parent, instance, O_RDONLY);
-    bool is_made = false;
 
     if (fd == -ENOENT) {
-        is_made = mkdirat(parent, instance, 02770) == 0;
-        if (!is_made && errno != EEXIST)
-            return complain_of_instance_directory(parent, dir, instance, "make the directory", -errno, e);
-        fault_point("file.directory");
+        int code = make_directory(parent, dir, instance, e);
+
+        if (code < 0)
+            return code;
         fd = open_directory(parent, instance, O_RDONLY);
     }
     if (fd < 0)
         return complain_of_instance_directory(parent, dir, instance, "open the directory", fd, e);
-    /* mkdir(2) obeys the umask and drops the set-group-ID bit, which is what gives lanes their group. Not sticky: the
-     * agent, which is in the group, is to remove lanes from it. */
-    if (is_made && fchmod(fd, 02770) < 0) {
-        int code =
-            complain_of_instance_directory(parent, dir, instance, "set the mode of the directory", -errno, e);
-
-        close(fd);
-        return code;
-    }
     return fd;
 }
 
@@ -164,21 +206,6 @@ open_unnamed(struct lane_file *f, mode_t mode)
     close(f->fd);
     f->fd = -1;
     return false;
-}
-
-/* A hidden name that nobody can know before. */
-static int
-set_temporary(char name[TEMPORARY_OCTETS], struct err *e)
-{
-    uint8_t random[8];
-    int code = lane_file_random(random, sizeof(random), e);
-
-    if (code < 0)
-        return code;
-    name[0] = '.';
-    lane_file_hex(name + 1, random, sizeof(random));
-    memcpy(name + 1 + 2 * sizeof(random), ".tmp", sizeof(".tmp"));
-    return 0;
 }
 
 /* The same with a name, for where open_unnamed() cannot. */

@@ -28,17 +28,23 @@ static struct trust
 trust_of(int dir_fd)
 {
     struct trust t = { .agent = geteuid(), .self = geteuid() };
-    struct stat st;
+    struct stat st, own;
 
-    if (fstatat(dir_fd, "..", &st, 0) == 0)
-        t.agent = st.st_uid;
+    if (fstatat(dir_fd, "..", &st, 0) < 0)
+        return t;
+    t.agent = st.st_uid;
+    /* Mounted by itself, as into a container: what is above is not the agent's there. Sticky: the agent made it. */
+    if (fstat(dir_fd, &own) == 0 && own.st_dev != st.st_dev && (own.st_mode & S_ISVTX))
+        t.agent = own.st_uid;
     return t;
 }
 
 static bool
 is_trusted(const struct trust *t, const struct stat *st)
 {
-    return st->st_uid == t->agent || st->st_uid == t->self || st->st_uid == 0;
+    if (st->st_uid == t->self)
+        return true; /* the mask of its list looks like the group's right to write */
+    return (st->st_uid == t->agent || st->st_uid == 0) && (st->st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
 void

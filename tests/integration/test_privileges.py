@@ -336,7 +336,7 @@ def main():
     if os.geteuid() != 0:
         print("skipped: only root can become other users")
         sys.exit(harness.SKIP)
-    harness.need("snmpd", "snmpwalk", "setpriv")
+    harness.need("snmpd", "snmpwalk", "setpriv", harness.program("SIPSTAT_HEP", "collectors/hep/sipstat-hep"))
     with harness.Site() as site:
         prepare(site)
         actors = {user: users.Actor(user) for user in (ON_EDGE, ON_GATE, ON_SHARED, ALSO_SHARED, STRANGER)}

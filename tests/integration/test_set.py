@@ -322,7 +322,7 @@ def damaged(site, report, agent):
         good = f.read()
     report.check("the settings are in their file", b"edge" in good, str(good))
     for claim, octets in (("cut", good[:len(good) // 2]), ("overwritten", b"\0\xff" * 300), ("empty", b""),
-                          ("another version", good.replace(b"1", b"2", 1))):
+                          ("no version that ever was", good.replace(b"1", b"0", 1))):
         set_(site, [(edge, "x", "20")])
         agent.stop()
         harness.wait_for("the agent to be gone", lambda: not site.is_served())

@@ -44,7 +44,7 @@ def expected(counts):
 
 
 def main():
-    harness.need("snmpd", "snmpget")
+    harness.need("snmpd", "snmpget", harness.program("SIPSTAT_HEP", "collectors/hep/sipstat-hep"))
     report = harness.Report()
     with harness.Site() as site:
         site.start_snmpd()

@@ -21,6 +21,7 @@ MESSAGES = 10
 
 COMMON, SERVER = manager.COMMON, manager.SERVER
 UPTIME = "1.3.6.1.2.1.1.3.0"
+READ_AT = "when that was read"  # by time.monotonic(): much may happen before it is looked at
 DISCON = {n: "%s.1.3.1.1.6.%d" % (COMMON, n) for n in (1, 2)}
 SETTING = manager.NOTIFY_ENABLE + ".1"
 GAUGES = {1: COMMON + ".1.6.1.1.1.1", 2: COMMON + ".1.6.1.1.1.2"}
@@ -84,7 +85,8 @@ class Served:
         if done.returncode != 0 or len(values) != len(oids):
             return None
         try:
-            return {oid: value if oid == SETTING else int(value) for oid, value in values.items()}
+            return {READ_AT: time.monotonic(),
+                    **{oid: value if oid == SETTING else int(value) for oid, value in values.items()}}
         except ValueError:
             return None
 
@@ -188,7 +190,7 @@ class Served:
         if not values:
             return
         self._note_in_hand(now)
-        self._check_discon(values, is_wiped)
+        self._check_discon(values, is_wiped, agent)
         self._check_setting(values)
         for oid in bounds:
             if oid in values:
@@ -250,10 +252,10 @@ class Served:
             if gap > slot.deaths:
                 self.fail("writer %d has %d messages in hand after %d deaths" % (slot.number, gap, slot.deaths))
 
-    def _check_discon(self, values, is_wiped):
+    def _check_discon(self, values, is_wiped, agent):
         """In real time; 0 is for what was before the master started."""
         for n, oid in DISCON.items():
-            at = time.monotonic() - (values[UPTIME] - values[oid]) / 100
+            at = values[READ_AT] - (values[UPTIME] - values[oid]) / 100
             if is_wiped == "wipe_kill":
                 if at < self._wiped_at - DISCON_S:
                     self.fail("the directory was wiped, and DisconTime of %d did not move" % n)
@@ -261,7 +263,7 @@ class Served:
             elif values[oid] != 0:
                 if abs(at - self._discon_at.setdefault(n, at)) > DISCON_S:
                     self.tally["DisconTimes moved"] += 1
-                    self.fail("DisconTime of %d moved by %.1f s" % (n, at - self._discon_at[n]))
+                    self.fail("DisconTime of %d moved by %.1f s\n%s" % (n, at - self._discon_at[n], agent.log()[-3000:]))
                     self._discon_at[n] = at
 
     # ---------------------------------------------------------------- settings
