@@ -48,7 +48,7 @@ settings_read(void)
     struct err e;
     int rc = controls_file_read(dir_fd, &lines, &e);
 
-    must(rc == 0 || rc == -EBADMSG);
+    must(rc == 0 || rc == -EBADMSG || rc == -EPROTONOSUPPORT);
     must((rc == 0) == (lines != NULL));
     return lines;
 }
