@@ -11,6 +11,7 @@
 #include <net-snmp/agent/agent_callbacks.h>
 #include <net-snmp/library/large_fd_set.h>
 
+#include <endian.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -49,7 +50,12 @@ struct stream {
     size_t used; /* of the header */
     size_t left; /* of the payload */
     bool is_passed_over;
+    uint8_t asked[AGENTX_HEADER_OCTETS]; /* the last request of ours */
+    bool has_asked;
 };
+
+/* RFC 2741 6.1, 6.2.16 */
+enum { AGENTX_RESPONSE = 18, AGENTX_BIG_ENDIAN = 0x10, AGENTX_NOT_OPEN = 257 };
 
 /* In the order of their numbers below mib-2, as mib_tables is. */
 static const struct agentx_root roots[] = {
@@ -66,8 +72,7 @@ enum {
 };
 
 /* All state of this thread. Callbacks of net-snmp carry no pointer of ours (it frees what it is given), and the
- * library
- * can be set up only once in a process: hence one static object. */
+ * library can be set up only once in a process: hence one static object. */
 static struct {
     struct core *core;
     const struct agentx_options *options;
@@ -76,6 +81,8 @@ static struct {
     struct registration registrations[ROOTS];
     struct registration *registering; /* about which the library speaks to the master */
     struct stream stream;
+    int (*send)(netsnmp_transport *, const void *, int, void **, int *); /* the library's own */
+    bool is_reading;    /* here, and not in a call of the library that waits for one answer */
     int master_fd;      /* of the session with the master; -1 without one */
     bool is_broken;     /* the session ends because of what the master sent */
     bool was_accepting; /* the master took connections when it was last tried */
@@ -95,6 +102,9 @@ static void retry_refused(void);
 static void register_again(const struct registration *r);
 static int on_register(int major, int minor, void *parameters, void *client);
 static int receive(netsnmp_transport *transport, void *to, int room, void **peer, int *peer_octets);
+static int answer_for_master(uint8_t *to, size_t room);
+static int send_noted(netsnmp_transport *transport, const void *pdu, int octets, void **peer,
+                      int *peer_octets);
 static int read_admitted(int fd, uint8_t *to, size_t room);
 static int read_some(int fd, void *to, size_t room);
 static bool is_admitted(struct stream *s);
@@ -229,9 +239,8 @@ register_root(const struct agentx_root *root)
     return handle;
 }
 
-/* One turn: wait for a descriptor or a timer, then let the library work. Only the work can block in the master,
- * and the
- * core is told when it begins, so that others can see how long it has been. */
+/* One turn: wait for a descriptor or a timer, then let the library work. Only the work can block in the master, and
+ * the core is told when it begins, so that others can see how long it has been. */
 static void
 turn(netsnmp_large_fd_set *fds)
 {
@@ -250,7 +259,9 @@ turn(netsnmp_large_fd_set *fds)
         NETSNMP_LARGE_FD_CLR(self.master_fd, fds);
     if (ready > 0) {
         netsnmp_dispatch_external_events2(&ready, fds, NULL, NULL);
+        self.is_reading = true;
         snmp_read2(fds);
+        self.is_reading = false;
     } else {
         snmp_timeout();
     }
@@ -370,11 +381,51 @@ receive(netsnmp_transport *transport, void *to, int room, void **peer, int *peer
 {
     int n = read_admitted(transport->sock, to, (size_t)room);
 
+    if (n < 0 && !self.is_reading)
+        n = answer_for_master(to, (size_t)room);
     *peer = NULL;
     *peer_octets = 0;
     if (n == 0)
         transport->flags |= NETSNMP_TRANSPORT_FLAG_EMPTY_PKT; /* for this time: 0 is not the end */
     return n;
+}
+
+/* The library waits for an answer, perhaps amid a list that it would free at the end of the session, and use again. So
+ * it is told that there is no session (RFC 2741 7.1.1), and meets the end when it is back here. */
+static int
+answer_for_master(uint8_t *to, size_t room)
+{
+    struct stream *s = &self.stream;
+    uint32_t words[2] = { (uint32_t)netsnmp_get_agent_uptime(), 0 }, octets = sizeof(words);
+    uint16_t error = AGENTX_NOT_OPEN;
+    bool is_big = s->asked[2] & AGENTX_BIG_ENDIAN;
+
+    if (!s->has_asked || room < AGENTX_HEADER_OCTETS + sizeof(words))
+        return -1;
+    s->has_asked = false;
+    memcpy(to, s->asked, AGENTX_HEADER_OCTETS); /* the session, the transaction, the packet */
+    to[1] = AGENTX_RESPONSE;
+    to[2] &= AGENTX_BIG_ENDIAN;
+    octets = is_big ? htobe32(octets) : htole32(octets);
+    words[0] = is_big ? htobe32(words[0]) : htole32(words[0]);
+    error = is_big ? htobe16(error) : htole16(error);
+    memcpy(&words[1], &error, sizeof(error));
+    memcpy(to + AGENTX_HEADER_OCTETS - sizeof(octets), &octets, sizeof(octets));
+    memcpy(to + AGENTX_HEADER_OCTETS, words, sizeof(words));
+    return AGENTX_HEADER_OCTETS + (int)sizeof(words);
+}
+
+/* What is asked, so that it can be answered when the master does not any more. */
+static int
+send_noted(netsnmp_transport *transport, const void *pdu, int octets, void **peer, int *peer_octets)
+{
+    const uint8_t *header = pdu;
+
+    if (octets >= AGENTX_HEADER_OCTETS && header[1] != AGENTX_RESPONSE) {
+        memcpy(self.stream.asked, header, AGENTX_HEADER_OCTETS);
+        self.stream.has_asked = true;
+    }
+    return self.send(transport, pdu, octets, peer, peer_octets);
 }
 
 /* What the guard admits. 0: nothing yet; -1: the session is over. */
@@ -427,6 +478,8 @@ is_admitted(struct stream *s)
 
     s->is_passed_over = verdict == AGENTX_REPEATED;
     self.is_broken = verdict == AGENTX_BROKEN;
+    if (self.is_broken)
+        shutdown(self.master_fd, SHUT_RDWR); /* whoever reads next meets the end */
     return verdict != AGENTX_BROKEN;
 }
 
@@ -441,8 +494,11 @@ on_up(int major, int minor, void *server, void *client)
     self.stream = (struct stream){ .left = 0 };
     self.master_fd = transport ? transport->sock : -1;
     self.is_broken = false;
-    if (transport)
+    if (transport && transport->f_send != send_noted) {
         transport->f_recv = receive;
+        self.send = transport->f_send;
+        transport->f_send = send_noted;
+    }
     agentx_notify_up(server); /* the session, a netsnmp_session * */
     if (self.report.state != AGENTX_CONNECTED)
         self.report.connects++;
@@ -477,8 +533,7 @@ on_down(int major, int minor, void *server, void *client)
 }
 
 /* The library's own words go to our log at debug level, since we say ourselves what matters; but a refused
- * registration
- * is known from here alone. */
+ * registration is known from here alone. */
 static int
 on_log(int major, int minor, void *message, void *client)
 {
