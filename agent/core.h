@@ -58,8 +58,7 @@ void core_controls_changed(struct core *c, unsigned wait_ms);
 struct notice_queue *core_notices(struct core *c);
 
 /* The registrations that belong to a snapshot, and the names to serve them under; NULL when there are none. Valid
- * while
- * the snapshot is held. */
+ * while the snapshot is held. */
 struct registry *core_registry(const struct snapshot *s);
 const struct pseudonym *core_pseudonym(const struct core *c);
 

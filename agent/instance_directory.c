@@ -196,8 +196,7 @@ complain(struct instance *i, const struct site *site, int code, const struct err
 }
 
 /* A hidden file that nobody holds, a minute old: its maker was killed before it could name it (where unnamed files
- * are
- * not to be had, see sipcore/lane_file.h). */
+ * are not to be had, see sipcore/lane_file.h). */
 static void
 sweep_temporary(struct instance *i, const char *name)
 {

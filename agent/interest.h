@@ -43,8 +43,7 @@ void interest_apply(struct interest *n, int dir_fd, const char *instance);
 void interest_hear(struct interest *n, int dir_fd, const char *name, const char *instance);
 
 /* Want no notifications any more, and close. Registrations are recorded on: the next agent goes on where this one
- * was,
- * and finds what happened between. Want nothing before, where there will be none. */
+ * was, and finds what happened between. Want nothing before, where there will be none. */
 void interest_fini(struct interest *n, int dir_fd);
 
 /* Close, and leave the file as it is: it is another agent's. */

@@ -76,9 +76,8 @@ bool registry_is_damaged(const struct registry *r);
 
 /* ---- the core thread */
 
-/* The number that the registry knows an instance by, made when it is new: stable while the registry lives, never
- * 0. 0,
- * or a negative errno and `e` set. */
+/* The number that the registry knows an instance by, made when it is new: stable while the registry lives, never 0.
+ * 0, or a negative errno and `e` set. */
 int registry_instance(struct registry *r, const char *name, uint32_t *id, struct err *e);
 
 /* Forget all users of an instance (it is configured no longer to keep any): at once; registry_expire() removes their
@@ -90,15 +89,12 @@ int registry_begin(struct registry *r, const struct registry_clock *clock, struc
                    struct err *e);
 
 /* These are now all bindings of `aor` (as the writer gave it), accepted at `accepted_unix_ns` (0, and what is to
- * come:
- * now). Those whose expires_s is LANE_EXPIRES_UNKNOWN get `default_expires_s`; 0 and what is past already count as
- * not
- * there. A contact is the same as before when its +sip.instance and reg-id are (both given), else when its URI is,
- * octet for octet. One that is listed with the expiry that it had (to a second), with less time left than it was
- * given,
- * and nothing else new was not refreshed by this message: it stays as it is. Where there is hardly any room (the file
- * system or the map is nearly full) what is new is left out (refused_full), and the batch goes on: the next refresh
- * heals it. */
+ * come: now). Those whose expires_s is LANE_EXPIRES_UNKNOWN get `default_expires_s`; 0 and what is past already
+ * count as not there. A contact is the same as before when its +sip.instance and reg-id are (both given), else when
+ * its URI is, octet for octet. One that is listed with the expiry that it had (to a second), with less time left
+ * than it was given, and nothing else new was not refreshed by this message: it stays as it is. Where there is
+ * hardly any room (the file system or the map is nearly full) what is new is left out (refused_full), and the batch
+ * goes on: the next refresh heals it. */
 void registry_put_bindings(struct registry_batch *b, uint32_t id, struct span aor,
                            const struct lane_binding *contacts, size_t count, uint32_t default_expires_s,
                            uint64_t accepted_unix_ns);

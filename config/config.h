@@ -178,19 +178,18 @@ int config_load(const char *path, struct config **out, FILE *complaints, struct 
 /* NULL is fine. */
 void config_free(struct config *c);
 
-/* Write the configuration in force, defaults included, as YAML that config_load() takes; secrets are replaced.
- * What was
- * read from a file of its own (auth_key_file) appears in the place it was read into. */
+/* Write the configuration in force, defaults included, as YAML that config_load() takes; secrets are replaced. What
+ * was read from a file of its own (auth_key_file) appears in the place it was read into. */
 void config_dump(const struct config *c, FILE *out);
 
 /* The instance of that name, or NULL. */
 const struct config_instance *config_instance_find(const struct config *c, const char *name);
 
 /* True when `address` (port included) over `transport` is one of the instance's local addresses. Collectors that
- * cannot
- * tell TLS from TCP or WS from TLS pass what they know: transports of one family match each other, datagrams (UDP) or
- * streams (all others); SIPSTAT_TRANSPORT_OTHER is not known at all, and matches both. An IPv4-mapped IPv6 address is
- * the IPv4 address. False when the instance has no local addresses, or the address is neither IPv4 nor IPv6. */
+ * cannot tell TLS from TCP or WS from TLS pass what they know: transports of one family match each other, datagrams
+ * (UDP) or streams (all others); SIPSTAT_TRANSPORT_OTHER is not known at all, and matches both. An IPv4-mapped IPv6
+ * address is the IPv4 address. False when the instance has no local addresses, or the address is neither IPv4 nor
+ * IPv6. */
 bool config_instance_is_local(const struct config_instance *i, enum sipstat_transport transport,
                               const struct sockaddr *address);
 

@@ -155,8 +155,7 @@ _Static_assert(offsetof(struct lane_header, instance) == 112, "lane ABI 2");
 _Static_assert(sizeof(struct lane_header) == 304, "lane ABI 2");
 
 /* The part that changes. `methods`, `cells` and `words` are stored (release) after the rows they cover,
- * `word_changes`
- * after all else. */
+ * `word_changes` after all else. */
 struct lane_live {
     _Atomic uint32_t state;   /* enum sipstat_state */
     _Atomic uint32_t methods; /* names in use, METHOD_IANA_COUNT to LANE_METHODS - 1; METHOD_OTHER is not */
@@ -260,8 +259,7 @@ struct lane_event_status {
     1u /* the message, or its request, asked for privacy: id, user or header (RFC 3323, 3325) */
 
 /* A REGISTER that brought credentials was answered 401, 403 or 407 for the first time, and not as stale. Recorded
- * when
- * LANE_WANT_REGISTRATIONS. */
+ * when LANE_WANT_REGISTRATIONS. */
 struct lane_event_auth_failed {
     uint16_t code;
     uint16_t aor_octets;
@@ -269,11 +267,9 @@ struct lane_event_auth_failed {
 };
 
 /* All bindings of an address-of-record, as the first 2xx to a REGISTER lists them (RFC 3261 10.3 step 8): they
- * replace
- * what was known. Recorded when LANE_WANT_REGISTRATIONS. What does not fit a record goes on in the next, which has
- * the
- * next `part` and the same address-of-record, with no record of another kind between them; the one with
- * LANE_BINDINGS_LAST completes the set. */
+ * replace what was known. Recorded when LANE_WANT_REGISTRATIONS. What does not fit a record goes on in the next,
+ * which has the next `part` and the same address-of-record, with no record of another kind between them; the one
+ * with LANE_BINDINGS_LAST completes the set. */
 struct lane_event_bindings {
     uint16_t part; /* 0, 1, 2 ... */
     uint16_t flags;
