@@ -54,8 +54,7 @@ struct stream {
     bool has_asked;
 };
 
-/* RFC 2741 6.1, 6.2.16 */
-enum { AGENTX_RESPONSE = 18, AGENTX_BIG_ENDIAN = 0x10, AGENTX_NOT_OPEN = 257 };
+enum { AGENTX_NOT_OPEN = 257 }; /* RFC 2741 6.2.16 */
 
 /* In the order of their numbers below mib-2, as mib_tables is. */
 static const struct agentx_root roots[] = {
@@ -398,14 +397,14 @@ answer_for_master(uint8_t *to, size_t room)
     struct stream *s = &self.stream;
     uint32_t words[2] = { (uint32_t)netsnmp_get_agent_uptime(), 0 }, octets = sizeof(words);
     uint16_t error = AGENTX_NOT_OPEN;
-    bool is_big = s->asked[2] & AGENTX_BIG_ENDIAN;
+    bool is_big = s->asked[2] & AGENTX_NETWORK_BYTE_ORDER;
 
     if (!s->has_asked || room < AGENTX_HEADER_OCTETS + sizeof(words))
         return -1;
     s->has_asked = false;
     memcpy(to, s->asked, AGENTX_HEADER_OCTETS); /* the session, the transaction, the packet */
     to[1] = AGENTX_RESPONSE;
-    to[2] &= AGENTX_BIG_ENDIAN;
+    to[2] &= AGENTX_NETWORK_BYTE_ORDER;
     octets = is_big ? htobe32(octets) : htole32(octets);
     words[0] = is_big ? htobe32(words[0]) : htole32(words[0]);
     error = is_big ? htobe16(error) : htole16(error);

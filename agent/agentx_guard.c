@@ -2,7 +2,7 @@
 /* The order of what a master sends. */
 #include "agent/agentx_guard.h"
 
-/* RFC 2741 6.1: PDUs that a subagent may get, and the flag that tells the order of octets. */
+/* RFC 2741 6.1: PDUs that a subagent may get, besides responses. */
 enum {
     PDU_CLOSE = 2,
     PDU_GET = 5,
@@ -12,9 +12,7 @@ enum {
     PDU_COMMIT_SET = 9,
     PDU_UNDO_SET = 10,
     PDU_CLEANUP_SET = 11,
-    PDU_RESPONSE = 18,
-    VERSION = 1,
-    NETWORK_BYTE_ORDER = 0x10
+    VERSION = 1
 };
 
 static enum agentx_verdict judge_set(struct agentx_guard *g, uint8_t type, uint32_t transaction);
@@ -35,7 +33,7 @@ agentx_guard_judge(struct agentx_guard *g, const uint8_t header[AGENTX_HEADER_OC
     case PDU_GET:
     case PDU_GET_NEXT:
     case PDU_GET_BULK:
-    case PDU_RESPONSE: return AGENTX_PASS;
+    case AGENTX_RESPONSE: return AGENTX_PASS;
     case PDU_TEST_SET:
     case PDU_COMMIT_SET:
     case PDU_UNDO_SET:
@@ -79,6 +77,6 @@ number_at(const uint8_t *octet, uint8_t flags)
 {
     uint32_t first = octet[0], second = octet[1], third = octet[2], fourth = octet[3];
 
-    return flags & NETWORK_BYTE_ORDER ? first << 24 | second << 16 | third << 8 | fourth
-                                      : fourth << 24 | third << 16 | second << 8 | first;
+    return flags & AGENTX_NETWORK_BYTE_ORDER ? first << 24 | second << 16 | third << 8 | fourth
+                                             : fourth << 24 | third << 16 | second << 8 | first;
 }

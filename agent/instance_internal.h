@@ -83,10 +83,10 @@ void instance_hear_status(struct instance *i, struct site *site, struct lane *l,
 /* Once a second, after the lanes were read: thresholds, floods that are over. */
 void instance_notify_tick(struct instance *i, uint64_t now_ns);
 
-/* instance.c: the lane that is being followed declared another state. */
+/* instance_state.c: the lane that is being followed declared another state. */
 void instance_hear_state(struct instance *i, const struct lane *l, uint64_t now_ns);
 
-/* instance.c: decide the state from what the lanes show, of all of them or only those known before this
+/* instance_state.c: decide the state from what the lanes show, of all of them or only those known before this
  * agent. */
 void instance_decide(struct instance *i, bool known_only, uint64_t now_ns);
 

@@ -8,34 +8,24 @@
  *
  * While the ledger's word `is_held` is 1 it does nothing, and says so in `is_idle`. SIGTERM ends it. */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "sipcore/sipstat.h"
+#include "tests/integration/ledger.h"
 
+/* The counters of its ledger, the same in harness.py's words: two for each of requests by method, responses by method
+ * and code, begun and ended transactions. */
 enum {
     METHODS = 4,
     CODES = 4,
     COUNTERS = METHODS + METHODS * CODES + 2,
     BEGUN = COUNTERS - 2,
     ENDED = COUNTERS - 1
-};
-
-/* The same in harness.py's words: two counters for each of requests by method, responses by method and code, begun and
- * ended transactions. */
-struct ledger {
-    _Atomic uint64_t is_held, is_idle;
-    struct {
-        _Atomic uint64_t announced, done;
-    } counters[COUNTERS];
 };
 
 static const unsigned methods[METHODS] = { SIPSTAT_INVITE, SIPSTAT_REGISTER, SIPSTAT_OPTIONS,
@@ -51,49 +41,24 @@ on_term(int number)
     is_over = 1;
 }
 
-static struct ledger *
-map_ledger(const char *path)
-{
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    void *at = MAP_FAILED;
-
-    if (fd >= 0 && ftruncate(fd, sizeof(struct ledger)) == 0)
-        at = mmap(NULL, sizeof(struct ledger), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (fd >= 0)
-        close(fd);
-    return at == MAP_FAILED ? NULL : at;
-}
-
-static void
-announce(struct ledger *l, unsigned counter)
-{
-    atomic_fetch_add(&l->counters[counter].announced, 1);
-}
-
-static void
-confirm(struct ledger *l, unsigned counter)
-{
-    atomic_fetch_add(&l->counters[counter].done, 1);
-}
-
 /* One transaction: a request in, a response out. */
 static void
 transact(sipstat_writer *w, struct ledger *l, unsigned n)
 {
     unsigned method = n % METHODS, code = n / METHODS % CODES, response = METHODS + method * CODES + code;
 
-    announce(l, method);
+    ledger_announce(l, method);
     sipstat_request(w, SIPSTAT_IN, methods[method], 0);
-    confirm(l, method);
-    announce(l, BEGUN);
+    ledger_confirm(l, method);
+    ledger_announce(l, BEGUN);
     sipstat_transaction_begin(w);
-    confirm(l, BEGUN);
-    announce(l, response);
+    ledger_confirm(l, BEGUN);
+    ledger_announce(l, response);
     sipstat_response(w, SIPSTAT_OUT, methods[method], codes[code], 0, NULL);
-    confirm(l, response);
-    announce(l, ENDED);
+    ledger_confirm(l, response);
+    ledger_announce(l, ENDED);
     sipstat_transaction_end(w);
-    confirm(l, ENDED);
+    ledger_confirm(l, ENDED);
 }
 
 static void
@@ -128,7 +93,7 @@ main(int argc, char **argv)
     }
     options.instance = argv[1];
     options.software = "hammer 1.0";
-    ledger = map_ledger(argv[2]);
+    ledger = ledger_map(argv[2], COUNTERS);
     if (!ledger) {
         fprintf(stderr, "hammer: %s: %s\n", argv[2], strerror(errno));
         return 1;

@@ -12,30 +12,20 @@
  * (before the library was called) and one of what is done. While its word `is_held` is 1 nothing is done, and
  * `is_idle` says so. SIGTERM ends it. */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "sipcore/sipstat.h"
+#include "tests/integration/ledger.h"
 
 enum { USERS = 2000, METHODS = 20, CONTACTS_MAX = 3, EXPIRES_S = 3600 };
 
 /* The same order as in load.py. */
 enum thing { REQUEST, RESPONSE, BINDINGS, FAILURE, THINGS };
-
-struct ledger {
-    _Atomic uint64_t is_held, is_idle;
-    struct {
-        _Atomic uint64_t announced, done;
-    } counters[THINGS];
-};
 
 static volatile sig_atomic_t is_over;
 
@@ -44,31 +34,6 @@ on_term(int number)
 {
     (void)number;
     is_over = 1;
-}
-
-static struct ledger *
-map_ledger(const char *path)
-{
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    void *at = MAP_FAILED;
-
-    if (fd >= 0 && ftruncate(fd, sizeof(struct ledger)) == 0)
-        at = mmap(NULL, sizeof(struct ledger), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (fd >= 0)
-        close(fd);
-    return at == MAP_FAILED ? NULL : at;
-}
-
-static void
-announce(struct ledger *l, enum thing thing)
-{
-    atomic_fetch_add(&l->counters[thing].announced, 1);
-}
-
-static void
-confirm(struct ledger *l, enum thing thing)
-{
-    atomic_fetch_add(&l->counters[thing].done, 1);
 }
 
 static void
@@ -82,12 +47,12 @@ do_response(sipstat_writer *w, struct ledger *l)
                                        .call_id_length = 4,
                                        .cseq = 1 };
 
-    announce(l, REQUEST);
+    ledger_announce(l, REQUEST);
     sipstat_request(w, SIPSTAT_IN, SIPSTAT_INVITE, 0);
-    confirm(l, REQUEST);
-    announce(l, RESPONSE);
+    ledger_confirm(l, REQUEST);
+    ledger_announce(l, RESPONSE);
     sipstat_response(w, SIPSTAT_OUT, SIPSTAT_INVITE, 503, 0, &headers);
-    confirm(l, RESPONSE);
+    ledger_confirm(l, RESPONSE);
 }
 
 static void
@@ -99,9 +64,9 @@ do_user(sipstat_writer *w, struct ledger *l)
     size_t octets = (size_t)snprintf(aor, sizeof(aor), "sip:guest%04u@load.example", user);
 
     if (dice / 8192 % 16 == 0) {
-        announce(l, FAILURE);
+        ledger_announce(l, FAILURE);
         sipstat_authentication_failed(w, aor, octets, 403);
-        confirm(l, FAILURE);
+        ledger_confirm(l, FAILURE);
         return;
     }
     for (unsigned i = 0; i < count; i++) {
@@ -111,9 +76,9 @@ do_user(sipstat_writer *w, struct ledger *l)
             .uri = uris[i], .uri_length = (size_t)n, .expires_s = EXPIRES_S, .q_thousandths = SIPSTAT_Q_NONE
         };
     }
-    announce(l, BINDINGS);
+    ledger_announce(l, BINDINGS);
     sipstat_bindings(w, aor, octets, contacts, count);
-    confirm(l, BINDINGS);
+    ledger_confirm(l, BINDINGS);
 }
 
 static void
@@ -122,9 +87,9 @@ do_method(sipstat_writer *w, struct ledger *l)
     char name[16];
     int octets = snprintf(name, sizeof(name), "XLOAD%u", (unsigned)random() % METHODS);
 
-    announce(l, REQUEST);
+    ledger_announce(l, REQUEST);
     sipstat_request(w, SIPSTAT_IN, sipstat_method(w, name, (size_t)octets), 0);
-    confirm(l, REQUEST);
+    ledger_confirm(l, REQUEST);
 }
 
 static void
@@ -166,7 +131,7 @@ main(int argc, char **argv)
     act = strcmp(argv[3], "responses") == 0 ? do_response
           : strcmp(argv[3], "users") == 0   ? do_user
                                             : do_method;
-    ledger = map_ledger(argv[2]);
+    ledger = ledger_map(argv[2], THINGS);
     if (!ledger) {
         fprintf(stderr, "load_hammer: %s: %s\n", argv[2], strerror(errno));
         return 1;

@@ -237,32 +237,34 @@ open_is_refused(int flags)
     return false;
 }
 
-/* The mode is passed on whether there was one or not, as the C library itself does. */
+/* Passed on whether there was one or not, as the C library itself does. */
+static mode_t
+mode_of(int flags, va_list args)
+{
+    return flags & (O_CREAT | O_TMPFILE) ? va_arg(args, mode_t) : 0;
+}
+
 int
 __wrap_open(const char *path, int flags, ...)
 {
-    mode_t mode = 0;
+    mode_t mode;
     va_list args;
 
-    if (flags & (O_CREAT | O_TMPFILE)) {
-        va_start(args, flags);
-        mode = va_arg(args, mode_t);
-        va_end(args);
-    }
+    va_start(args, flags);
+    mode = mode_of(flags, args);
+    va_end(args);
     return open_is_refused(flags) ? -1 : __real_open(path, flags, mode);
 }
 
 int
 __wrap_openat(int dir_fd, const char *path, int flags, ...)
 {
-    mode_t mode = 0;
+    mode_t mode;
     va_list args;
 
-    if (flags & (O_CREAT | O_TMPFILE)) {
-        va_start(args, flags);
-        mode = va_arg(args, mode_t);
-        va_end(args);
-    }
+    va_start(args, flags);
+    mode = mode_of(flags, args);
+    va_end(args);
     return open_is_refused(flags) ? -1 : __real_openat(dir_fd, path, flags, mode);
 }
 
@@ -356,4 +358,27 @@ __wrap_mdb_txn_commit(MDB_txn *txn)
         return __real_mdb_txn_commit(txn);
     mdb_txn_abort(txn);
     return code;
+}
+
+/* ---- what a run claims ------------------------------------------------------------------------------------------ */
+
+const char *failing_what;
+
+void
+failing_claim(bool is_true, const char *text)
+{
+    if (!is_true && !failing_what)
+        failing_what = text;
+}
+
+unsigned
+failing_open_descriptors(void)
+{
+    DIR *d = opendir("/proc/self/fd");
+    unsigned n = 0;
+
+    while (readdir(d))
+        n++;
+    closedir(d);
+    return n;
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A machine that runs short of something: memory, descriptors, or room on its disks. For plain programs that are
- * linked
- * with --wrap (FAILING_WRAPPED in tests/module.am): what the code under test asks for, of the C library and of
- * LMDB, is
+/* A machine that runs short of something: memory, descriptors, or room on its disks. For plain programs that are linked
+ * with --wrap (FAILING_WRAPPED in tests/module.am): what the code under test asks for, of the C library and of LMDB, is
  * counted, and some of it refused. One thread.
  *
  * The rule of all sweeps: the first thing that is asked for is refused, then the second alone, and so on until a run
@@ -39,5 +37,12 @@ void failing_pass_ms(unsigned ms);
 unsigned failing_log_lines(void);
 const char *failing_log(void);
 void failing_forget_log(void);
+
+/* What is wrong in this run: the first claim that does not hold. NULL: nothing. */
+extern const char *failing_what;
+void failing_claim(bool is_true, const char *text);
+
+/* Those of this process, to be compared with another such number. */
+unsigned failing_open_descriptors(void);
 
 #endif

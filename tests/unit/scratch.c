@@ -19,12 +19,25 @@ insist(bool claim, const char *what)
     abort();
 }
 
-void
-scratch_make(char dir[PATH_MAX])
+static void
+set_template(char path[PATH_MAX])
 {
     const char *base = getenv("TMPDIR");
 
-    snprintf(dir, PATH_MAX, "%s/sipmib-test-XXXXXX", base && *base ? base : "/tmp");
+    snprintf(path, PATH_MAX, "%s/sipmib-test-XXXXXX", base && *base ? base : "/tmp");
+}
+
+int
+scratch_file(char path[PATH_MAX])
+{
+    set_template(path);
+    return mkstemp(path);
+}
+
+void
+scratch_make(char dir[PATH_MAX])
+{
+    set_template(dir);
     insist(mkdtemp(dir) != NULL, dir);
 }
 

@@ -13,7 +13,10 @@
 /* Make a directory of our own under ${TMPDIR:-/tmp}; aborts when that cannot be. */
 void scratch_make(char dir[PATH_MAX]);
 
-/* Remove it with all that is in it. */
+/* Make an empty file under ${TMPDIR:-/tmp}, whose name goes to `path`. Its descriptor, or -1 and errno. */
+int scratch_file(char path[PATH_MAX]);
+
+/* Remove a directory with all that is in it. */
 void scratch_remove(const char *dir);
 
 /* The number of files in `dir`/`instance` whose name ends in `suffix`, and the name of one of them. */

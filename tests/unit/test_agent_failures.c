@@ -46,14 +46,6 @@ static char dir[PATH_MAX], runtime[PATH_MAX + 8], config_path[PATH_MAX + 16];
 static struct core *core;
 static struct lane_writer edge, proxy;
 static uint64_t discon_ns;
-static const char *what; /* is wrong; NULL: nothing */
-
-static void
-claim(bool is_true, const char *text)
-{
-    if (!is_true && !what)
-        what = text;
-}
 
 /* ---- the world -------------------------------------------------------------------------------------------------- */
 
@@ -84,8 +76,8 @@ start(void)
     }
     failing_pause(true);
     fclose(nowhere);
-    claim((code == 0) == (core != NULL), "a start that fails gives no core");
-    claim(code == 0 || e.text[0], "a start that fails says why");
+    failing_claim((code == 0) == (core != NULL), "a start that fails gives no core");
+    failing_claim(code == 0 || e.text[0], "a start that fails says why");
     return code;
 }
 
@@ -345,8 +337,8 @@ try_to_set(void)
     if (code == 0)
         controls_keep(undo);
     failing_pause(true);
-    claim(code == 0 || (e.text[0] && generation == controls_generation(core_controls(core))),
-          "a SET that fails says why, and changes nothing");
+    failing_claim(code == 0 || (e.text[0] && generation == controls_generation(core_controls(core))),
+                  "a SET that fails says why, and changes nothing");
     return code;
 }
 
@@ -354,7 +346,7 @@ static void
 set(void)
 {
     if (try_to_set() < 0)
-        claim(try_to_set() == 0 || failing_refused() > 1, "a SET that failed can be made again");
+        failing_claim(try_to_set() == 0 || failing_refused() > 1, "a SET that failed can be made again");
 }
 
 static void
@@ -367,8 +359,9 @@ reload(void)
         failing_pause(true);
         if (!core->reload.last_failed)
             return;
-        claim(core->reload.text[0], "a reload that fails says why");
-        claim(core->n_instances == 3 && core_has_instance(core, "ua"), "a reload that fails changes nothing");
+        failing_claim(core->reload.text[0], "a reload that fails says why");
+        failing_claim(core->n_instances == 3 && core_has_instance(core, "ua"),
+                      "a reload that fails changes nothing");
     }
 }
 
@@ -436,42 +429,32 @@ check_all(void)
 
     for (unsigned k = 0; k < 4; k++)
         pass(61000);
-    claim(core->n_instances == 3 && core_has_instance(core, "other"), "the new configuration is in force");
-    claim(requests_of("edge") == 25, "edge's requests, once each");
-    claim(requests_of("proxy") == 7, "proxy's requests, once each");
-    claim(core->instance[0]->state.discon_ns == discon_ns, "nothing was lost, so DisconTime stands");
-    claim(core->instance[0]->lanes.count == 1 && core->instance[0]->lanes.n_aside == 0, "edge's live lane");
-    claim(core->instance[1]->lanes.count == 0, "no lane of proxy");
-    claim(scratch_count(runtime, "proxy", LANE_SUFFIX, NULL) == 0, "no file of a dead lane");
-    claim(core->instance[0]->state.oper_status == OPER_UP, "edge is up");
-    claim(core->instance[1]->state.oper_status != OPER_UP,
-          "proxy is down (unknown, if it was never seen alive)");
-    claim(is_wanted(486) && is_wanted(503) && is_wanted(481) == has_row("BYE", 481),
-          "what is wanted is published");
-    claim(has_row("BYE", 481), "the row that a manager made");
+    failing_claim(core->n_instances == 3 && core_has_instance(core, "other"),
+                  "the new configuration is in force");
+    failing_claim(requests_of("edge") == 25, "edge's requests, once each");
+    failing_claim(requests_of("proxy") == 7, "proxy's requests, once each");
+    failing_claim(core->instance[0]->state.discon_ns == discon_ns, "nothing was lost, so DisconTime stands");
+    failing_claim(core->instance[0]->lanes.count == 1 && core->instance[0]->lanes.n_aside == 0,
+                  "edge's live lane");
+    failing_claim(core->instance[1]->lanes.count == 0, "no lane of proxy");
+    failing_claim(scratch_count(runtime, "proxy", LANE_SUFFIX, NULL) == 0, "no file of a dead lane");
+    failing_claim(core->instance[0]->state.oper_status == OPER_UP, "edge is up");
+    failing_claim(core->instance[1]->state.oper_status != OPER_UP,
+                  "proxy is down (unknown, if it was never seen alive)");
+    failing_claim(is_wanted(486) && is_wanted(503) && is_wanted(481) == has_row("BYE", 481),
+                  "what is wanted is published");
+    failing_claim(has_row("BYE", 481), "the row that a manager made");
     if (core->site.registry)
         registry_stats_get(core->site.registry, &stats);
-    claim(stats.users == 2 && stats.contacts == 21, "alice's and bob's contacts");
-    claim(stats.strangers == 1, "dave's failure");
-    claim(core->site.store && core->site.said_code == 0 && core->site.said_store_code == 0,
-          "no trouble is left");
-    claim(walk() > 300, "all tables answer");
-    claim(ask(), "sipstat --agent is answered");
+    failing_claim(stats.users == 2 && stats.contacts == 21, "alice's and bob's contacts");
+    failing_claim(stats.strangers == 1, "dave's failure");
+    failing_claim(core->site.store && core->site.said_code == 0 && core->site.said_store_code == 0,
+                  "no trouble is left");
+    failing_claim(walk() > 300, "all tables answer");
+    failing_claim(ask(), "sipstat --agent is answered");
 }
 
 /* ---- the sweep -------------------------------------------------------------------------------------------------- */
-
-static unsigned
-open_descriptors(void)
-{
-    DIR *d = opendir("/proc/self/fd");
-    unsigned n = 0;
-
-    while (readdir(d))
-        n++;
-    closedir(d);
-    return n;
-}
 
 static void
 live(void)
@@ -504,15 +487,15 @@ live(void)
     pass(1100);
 }
 
-/* One run. Whether something was refused; `what` says what went wrong. */
+/* One run. Whether something was refused; failing_what says what went wrong. */
 static bool
 run(enum failing_kind kind, long skipped, long refused, unsigned *lines)
 {
     unsigned descriptors;
     bool was_refused;
 
-    what = NULL;
-    descriptors = open_descriptors();
+    failing_what = NULL;
+    descriptors = failing_open_descriptors();
     begin_as_left();
     failing_forget_log();
     failing_allow_children(skipped % 5 == 0);
@@ -528,7 +511,7 @@ run(enum failing_kind kind, long skipped, long refused, unsigned *lines)
     failing_disarm();
     if (failing_log_lines() > *lines)
         *lines = failing_log_lines();
-    claim(core != NULL, "it starts when there is enough");
+    failing_claim(core != NULL, "it starts when there is enough");
     if (core) {
         if (core->reload.last_failed || !core_has_instance(core, "other"))
             reload();
@@ -537,7 +520,7 @@ run(enum failing_kind kind, long skipped, long refused, unsigned *lines)
         stop();
     }
     lane_writer_close(&edge);
-    claim(open_descriptors() == descriptors, "every descriptor is given back");
+    failing_claim(failing_open_descriptors() == descriptors, "every descriptor is given back");
     scratch_remove(dir);
     return was_refused;
 }
@@ -551,9 +534,9 @@ sweep(const char *name, enum failing_kind kind, long refused, long step)
 
     for (; goes_on && failures < 10; skipped += step, runs++) {
         goes_on = run(kind, skipped, refused, &lines);
-        if (what) {
+        if (failing_what) {
             failures++;
-            printf("  %s, number %ld: %s\n%s", name, skipped + 1, what, failing_log());
+            printf("  %s, number %ld: %s\n%s", name, skipped + 1, failing_what, failing_log());
         }
     }
     if (lines > LINES_MAX)
@@ -572,9 +555,9 @@ main(int argc, char **argv)
     live_before();
     if (argc == 4) { /* one run again: kind, how many go well, how many do not */
         run((enum failing_kind)atoi(argv[1]), atol(argv[2]), atol(argv[3]), &lines);
-        printf("%s\n%s", what ? what : "all is well", failing_log());
+        printf("%s\n%s", failing_what ? failing_what : "all is well", failing_log());
         scratch_remove(template);
-        return what != NULL;
+        return failing_what != NULL;
     }
     failures += sweep("one allocation fails", FAILING_MEMORY, 1, 1);
     failures += sweep("many allocations fail", FAILING_MEMORY, BURST, 3);

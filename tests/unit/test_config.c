@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "tests/unit/scratch.h"
 
 #define HEAD \
     "instances:\n  - name: a\n    appl_index: 1\n    roles: [user_agent, proxy_server, registrar_server]\n"
@@ -503,8 +504,7 @@ with_key_file(const char *content, mode_t mode, char path[PATH_MAX])
     char *text;
     int fd;
 
-    snprintf(path, PATH_MAX, "%s/sipmib-test-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-    fd = mkstemp(path);
+    fd = scratch_file(path);
     cr_assert(fd >= 0 && write(fd, content, strlen(content)) == (ssize_t)strlen(content) &&
               fchmod(fd, mode) == 0);
     close(fd);

@@ -12,6 +12,7 @@
 
 #include "config/config.h"
 #include "tests/unit/sandbox.h"
+#include "tests/unit/scratch.h"
 
 #define KEY "correct horse"
 
@@ -23,8 +24,8 @@ static size_t said_octets;
 static int
 load(const char *instance, const char *rest, mode_t mode)
 {
-    char name[] = "/tmp/sipmib-test-XXXXXX";
-    int fd = mkstemp(name), code;
+    char name[PATH_MAX];
+    int fd = scratch_file(name), code;
     FILE *complaints = open_memstream(&said, &said_octets);
     struct err e;
 
@@ -149,8 +150,8 @@ Test(config_access, a_bad_key_is_refused_without_being_quoted)
 static int
 claim_a_key_file_of_another_user_is_no_error(void)
 {
-    char key[] = "/tmp/sipmib-test-XXXXXX", rest[128];
-    int fd = mkstemp(key), code;
+    char key[PATH_MAX], rest[PATH_MAX + 64];
+    int fd = scratch_file(key), code;
 
     if (fd < 0 || write(fd, KEY "\n", sizeof(KEY)) < 0 || fchmod(fd, 0) < 0)
         return SANDBOX_SKIP;

@@ -38,14 +38,6 @@ static const char after[] =
 static char dir[PATH_MAX], config_path[PATH_MAX + 16];
 static unsigned turns, sent, lines;
 static uint16_t port;
-static const char *what;
-
-static void
-claim(bool is_true, const char *text)
-{
-    if (!is_true && !what)
-        what = text;
-}
 
 static void
 write_config(const char *instances)
@@ -175,18 +167,6 @@ counted(const char *instance)
     return sum;
 }
 
-static unsigned
-open_descriptors(void)
-{
-    DIR *d = opendir("/proc/self/fd");
-    unsigned n = 0;
-
-    while (readdir(d))
-        n++;
-    closedir(d);
-    return n;
-}
-
 /* ---- the sweep -------------------------------------------------------------------------------------------------- */
 
 static int
@@ -210,12 +190,12 @@ live(struct err *e)
 static bool
 run(enum failing_kind kind, long skipped, long count)
 {
-    unsigned descriptors = open_descriptors();
+    unsigned descriptors = failing_open_descriptors();
     struct err e = { "" };
     bool was_refused;
     int code;
 
-    what = NULL;
+    failing_what = NULL;
     lines = 0;
     scratch_make(dir);
     snprintf(config_path, sizeof(config_path), "%s/sipmib.yaml", dir);
@@ -223,16 +203,17 @@ run(enum failing_kind kind, long skipped, long count)
     code = live(&e);
     was_refused = failing_refused() > 0;
     failing_disarm();
-    claim(code == 0 || (was_refused && turns == 0 && e.text[0]), "it runs, or says at once why not");
+    failing_claim(code == 0 || (was_refused && turns == 0 && e.text[0]), "it runs, or says at once why not");
     if (code < 0)
-        claim(live(&e) == 0, "it starts when there is enough");
-    claim(counted("a") >= MESSAGES && counted("a") <= 2 * MESSAGES, "a's messages");
-    claim(counted("b") == MESSAGES || counted("b") == 0,
-          "b's messages: all, or none as its writer was not open");
-    claim(counted("c") >= MESSAGES && counted("c") <= 2 * MESSAGES, "c's messages");
-    claim(was_refused || counted("a") + counted("b") + counted("c") == sent, "nothing refused: all messages");
-    claim(open_descriptors() == descriptors, "every descriptor is given back");
-    claim(lines < LINES_MAX, "a few lines in the log");
+        failing_claim(live(&e) == 0, "it starts when there is enough");
+    failing_claim(counted("a") >= MESSAGES && counted("a") <= 2 * MESSAGES, "a's messages");
+    failing_claim(counted("b") == MESSAGES || counted("b") == 0,
+                  "b's messages: all, or none as its writer was not open");
+    failing_claim(counted("c") >= MESSAGES && counted("c") <= 2 * MESSAGES, "c's messages");
+    failing_claim(was_refused || counted("a") + counted("b") + counted("c") == sent,
+                  "nothing refused: all messages");
+    failing_claim(failing_open_descriptors() == descriptors, "every descriptor is given back");
+    failing_claim(lines < LINES_MAX, "a few lines in the log");
     scratch_remove(dir);
     return was_refused;
 }
@@ -246,9 +227,9 @@ sweep(FILE *out, const char *name, enum failing_kind kind, long count)
 
     for (; goes_on && failures < 10; skipped++) {
         goes_on = run(kind, skipped, count);
-        if (what) {
+        if (failing_what) {
             failures++;
-            fprintf(out, "  %s, number %ld: %s\n", name, skipped + 1, what);
+            fprintf(out, "  %s, number %ld: %s\n", name, skipped + 1, failing_what);
         }
     }
     fprintf(out, "%s %s: %ld places\n", failures ? "not ok" : "ok", name, skipped - 1);
