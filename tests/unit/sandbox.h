@@ -10,7 +10,8 @@
 /* What a function run by sandbox_run() returns, beside true and false: this machine does not let us try. */
 #define SANDBOX_SKIP 2
 
-/* Run `claim` in a child; its result, or 0 when the child died. */
+/* Run `claim` in a child; its result, or 0 when the child died. It has no assertions: those of Criterion, passed ones
+ * too, are messages to a process that knows nothing of the child, and are answered by chance. */
 int sandbox_run(int (*claim)(void));
 
 /* The following are for the child; false where the machine does not let us. */
