@@ -13,6 +13,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,11 +29,13 @@
 
 enum {
     /* How long the master may take to answer before its session is given up. Long, since a new session would not help
-     * a master that is stalled, and one that waits for a sink of SNMPv3 informs does so for 6 s each time. Nothing is
-     * sent twice meanwhile: it would get both, and a Register that comes again is refused as a duplicate. */
+     * one that is stalled, or waits 6 s for each sink of SNMPv3 informs. Nothing is sent twice meanwhile. */
     MASTER_PATIENCE_S = 20,
     ANSWER_TIMEOUT_US = 1000000, /* how long the master waits for us: told when the session is opened */
-    FIRST_PROBE_MS = 1000        /* how soon after the start we say that there is no master */
+    FIRST_PROBE_MS = 1000,       /* how soon after the start we say that there is no master */
+    LAST_WORD_MS = 500,          /* how long the end waits for that of a SET; the master knows it already */
+    OWN_SESSIONS = 4,            /* that the library has with itself: two */
+    OWN_ROUNDS = 16              /* of what it tells itself, in a turn */
 };
 
 #define PATIENCE_TEXT "20 seconds" /* MASTER_PATIENCE_S */
@@ -93,7 +96,10 @@ static int set_up_callbacks(struct err *e);
 static int register_roots(struct err *e);
 static void find_tables(struct agentx_root *root);
 static netsnmp_handler_registration *register_root(const struct agentx_root *root);
-static void turn(netsnmp_large_fd_set *fds);
+static void turn(netsnmp_large_fd_set *fds, unsigned most_ms);
+static void end_sets(netsnmp_large_fd_set *fds);
+static unsigned find_own_sessions(netsnmp_large_fd_set *fds, int highest, struct pollfd own[OWN_SESSIONS]);
+static void read_sessions(netsnmp_large_fd_set *fds, struct pollfd *own, unsigned n_own);
 static void report(void);
 static void stop_readable(int fd, void *unused);
 static void watch(unsigned id, void *unused);
@@ -138,7 +144,8 @@ agentx_run(struct core *core, const struct agentx_options *options, struct err *
 
     netsnmp_large_fd_set_init(&fds, FD_SETSIZE);
     while (!self.stop)
-        turn(&fds);
+        turn(&fds, 1000u * options->ping_interval_s);
+    end_sets(&fds);
     netsnmp_large_fd_set_cleanup(&fds);
 
     agentx_set_abandon();
@@ -238,16 +245,30 @@ register_root(const struct agentx_root *root)
     return handle;
 }
 
+/* A master tells the manager that a SET is done, then us that it is over: without that it would be taken back. */
+static void
+end_sets(netsnmp_large_fd_set *fds)
+{
+    uint64_t until_ns = core_now_ns() + LAST_WORD_MS * UINT64_C(1000000);
+
+    unregister_readfd(core_stop_fd(self.core)); /* it stays readable */
+    while (agentx_set_is_applied() && core_now_ns() < until_ns)
+        turn(fds, LAST_WORD_MS / 10);
+}
+
 /* One turn: wait for a descriptor or a timer, then let the library work. Only the work can block in the master, and
  * the core is told when it begins, so that others can see how long it has been. */
 static void
-turn(netsnmp_large_fd_set *fds)
+turn(netsnmp_large_fd_set *fds, unsigned most_ms)
 {
-    struct timeval timeout = { .tv_sec = (time_t)self.options->ping_interval_s };
+    struct timeval timeout = { .tv_sec = most_ms / 1000, .tv_usec = most_ms % 1000 * 1000 };
     int highest = 0, block = 0, ready;
+    struct pollfd own[OWN_SESSIONS];
+    unsigned n_own;
 
     NETSNMP_LARGE_FD_ZERO(fds);
     snmp_select_info2(&highest, fds, &timeout, &block);
+    n_own = find_own_sessions(fds, highest, own);
     netsnmp_external_event_info2(&highest, fds, NULL, NULL);
     ready = netsnmp_large_fd_set_select(highest, fds, NULL, NULL, block ? NULL : &timeout);
     self.report.turn_started_ns = core_now_ns();
@@ -258,9 +279,7 @@ turn(netsnmp_large_fd_set *fds)
         NETSNMP_LARGE_FD_CLR(self.master_fd, fds);
     if (ready > 0) {
         netsnmp_dispatch_external_events2(&ready, fds, NULL, NULL);
-        self.is_reading = true;
-        snmp_read2(fds);
-        self.is_reading = false;
+        read_sessions(fds, own, n_own);
     } else {
         snmp_timeout();
     }
@@ -270,6 +289,34 @@ turn(netsnmp_large_fd_set *fds)
     agentx_answer_rest();
     self.report.turn_started_ns = 0;
     report();
+}
+
+/* The descriptors of the sessions that the library has with itself: all of its own but the master's. */
+static unsigned
+find_own_sessions(netsnmp_large_fd_set *fds, int highest, struct pollfd own[OWN_SESSIONS])
+{
+    unsigned n = 0;
+
+    for (int fd = 0; fd < highest && n < OWN_SESSIONS; fd++)
+        if (fd != self.master_fd && NETSNMP_LARGE_FD_ISSET(fd, fds))
+            own[n++] = (struct pollfd){ .fd = fd, .events = POLLIN };
+    return n;
+}
+
+/* What is readable, and then what the library wrote to itself thereby: a request does so twice until it is answered. */
+static void
+read_sessions(netsnmp_large_fd_set *fds, struct pollfd *own, unsigned n_own)
+{
+    self.is_reading = true;
+    snmp_read2(fds);
+    for (unsigned round = 0; round < OWN_ROUNDS && poll(own, n_own, 0) > 0; round++) {
+        NETSNMP_LARGE_FD_ZERO(fds);
+        for (unsigned k = 0; k < n_own; k++)
+            if (own[k].revents & POLLIN)
+                NETSNMP_LARGE_FD_SET(own[k].fd, fds);
+        snmp_read2(fds);
+    }
+    self.is_reading = false;
 }
 
 static void

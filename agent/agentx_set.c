@@ -99,6 +99,16 @@ agentx_set(netsnmp_handler_registration *registration, netsnmp_agent_request_inf
     }
 }
 
+bool
+agentx_set_is_applied(void)
+{
+    bool is_applied = false;
+
+    for (size_t i = 0; i < self.n_plans; i++)
+        is_applied |= self.plans[i].is_applied;
+    return is_applied;
+}
+
 void
 agentx_set_abandon(void)
 {

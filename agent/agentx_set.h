@@ -19,6 +19,8 @@
 
 #include <net-snmp/agent/net-snmp-agent-includes.h>
 
+#include <stdbool.h>
+
 struct core;
 
 /* Whose controls are set. Stays borrowed. */
@@ -27,6 +29,9 @@ void agentx_set_init(struct core *core);
 /* One phase of a SET. `registration`: whose varbinds they are. */
 void agentx_set(netsnmp_handler_registration *registration, netsnmp_agent_request_info *info,
                 netsnmp_request_info *requests);
+
+/* Whether something was carried out of which the master has not said that it stays. */
+bool agentx_set_is_applied(void);
 
 /* The session with the master has ended: nobody will end what was begun, and no manager was told that it is done. So it
  * is taken back. */

@@ -168,6 +168,7 @@ open_shared(struct core *c, struct err *e)
     c->site.controls = c->controls;
     c->site.notices = c->notices;
     c->site.pseudonym = c->pseudonym;
+    notice_queue_set_bounds(c->notices, config->notifications.queue, config->n_instances);
     c->site.notice_rate = config->notifications.rate;
     c->controls_taken = controls_generation(c->controls);
     return 0;

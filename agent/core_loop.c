@@ -2,6 +2,7 @@
 /* The core thread: waits for something to happen in directories, for the other thread, for signals, for
  * somebody who asks for the status, and for time to pass. */
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -15,11 +16,13 @@
 
 #include "agent/core_state.h"
 #include "agent/log.h"
+#include "agent/notice.h"
 #include "agent/snapshot_build.h"
 
 enum { EVENTS_MAX = 16 };
 
 static bool is_awaited_by(struct core *c, uint64_t deadline_ns);
+static void say_undelivered(struct core *c);
 static int wait_ms(const struct core *c, uint64_t now_ns);
 static void answer_other_thread(struct core *c, uint64_t now_ns);
 static bool take_signals(struct core *c, uint64_t now_ns);
@@ -31,6 +34,7 @@ core_thread(void *core)
 {
     struct core *c = core;
     uint64_t deadline_ns;
+    bool is_awaited;
 
     log_line(LOG_LEVEL_INFO, LOG_AGENT, "started, %zu instance%s, runtime directory %s", c->n_instances,
              c->n_instances == 1 ? "" : "s", c->site.runtime_dir);
@@ -43,7 +47,9 @@ core_thread(void *core)
     pthread_cond_broadcast(&c->published);
     pthread_mutex_unlock(&c->mutex);
     core_put_away(c);
-    if (!is_awaited_by(c, deadline_ns)) {
+    is_awaited = is_awaited_by(c, deadline_ns);
+    say_undelivered(c);
+    if (!is_awaited) {
         log_line(LOG_LEVEL_INFO, LOG_AGENT,
                  "the AgentX thread is held in the master: ending without it, everything is in order");
         _exit(c->site.is_ousted ? 1 : 0);
@@ -66,6 +72,19 @@ is_awaited_by(struct core *c, uint64_t deadline_ns)
     is_awaited = c->is_awaited;
     pthread_mutex_unlock(&c->mutex);
     return is_awaited;
+}
+
+/* Notifications are not kept over an end. */
+static void
+say_undelivered(struct core *c)
+{
+    struct notice_stats stats;
+
+    notice_queue_stats(c->notices, &stats);
+    if (stats.waiting > 0)
+        log_line(LOG_LEVEL_WARNING, LOG_STATE,
+                 "%" PRIu32 " notification%s lost: no master took %s before the end", stats.waiting,
+                 stats.waiting == 1 ? " is" : "s are", stats.waiting == 1 ? "it" : "them");
 }
 
 bool
@@ -238,6 +257,8 @@ runtime_event(struct core *c, const struct watcher_event *event, uint64_t now_ns
 
     if (event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)) {
         c->next_tick_ns = now_ns; /* where the site is checked */
+        if (event->mask & IN_IGNORED)
+            c->site.runtime_watch = -1;
     } else if (i) {
         i->must_look = true; /* when it went, at the next tick: whoever removes it may not have finished */
         if (event->mask & (IN_CREATE | IN_MOVED_TO))
@@ -257,7 +278,11 @@ on_directory_event(void *context, const struct watcher_event *event)
     struct core *c = d->core;
 
     if (event->watch < 0) {
-        log_line(LOG_LEVEL_WARNING, LOG_LANE, "directory events were lost; looking through all directories");
+        if (flood_add(&c->site.watcher.lost, 1, d->now_ns))
+            log_line(LOG_LEVEL_WARNING, LOG_LANE,
+                     "directory events were lost: there are more than sysctl fs.inotify.max_queued_events; "
+                     "looking through all directories");
+        core_look_for_strangers(c);
         for (size_t k = 0; k < c->n_instances; k++)
             c->instance[k]->must_scan = c->instance[k]->must_look = true;
         site_look_at(&c->site, d->now_ns);
@@ -270,6 +295,15 @@ on_directory_event(void *context, const struct watcher_event *event)
     for (size_t k = 0; k < c->n_instances; k++)
         if (c->instance[k]->watch == event->watch)
             instance_event(c->instance[k], &c->site, event, d->now_ns);
+}
+
+void
+core_wait_on_watcher(const struct core *c)
+{
+    struct epoll_event event = { .events = EPOLLIN, .data.fd = c->site.watcher.fd };
+
+    if (event.data.fd >= 0)
+        epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, event.data.fd, &event); /* or it does so already */
 }
 
 static void

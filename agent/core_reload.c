@@ -175,7 +175,7 @@ carry_out(struct core *c, struct plan *p, uint64_t now_ns)
     assert(p->hold);
     core_put_states(c);
     c->site.notice_rate = p->hold->config->notifications.rate;
-    notice_queue_set_max(c->notices, p->hold->config->notifications.queue);
+    notice_queue_set_bounds(c->notices, p->hold->config->notifications.queue, p->count);
     for (size_t k = 0; k < p->count; k++) {
         if (find_kept(c, p->instance[k]->name))
             instance_reconfigure(p->instance[k], &p->hold->config->instances[k], &c->site, &p->sum[k]);

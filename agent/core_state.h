@@ -92,6 +92,9 @@ void core_look_for_strangers(struct core *c);
 /* core_tick.c: what is done once a second. */
 void core_tick(struct core *c, uint64_t now_ns);
 
+/* Let the core thread wait for the site's watcher, if there is one. */
+void core_wait_on_watcher(const struct core *c);
+
 /* See whether the runtime directory and the store are still there, and put all into a store that is new. */
 void core_follow_site(struct core *c);
 

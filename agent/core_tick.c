@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,6 +13,7 @@
 #include "agent/log.h"
 #include "sipcore/fault.h"
 
+static void follow_watcher(struct core *c, uint64_t now_ns);
 static void put_all(struct core *c);
 
 void
@@ -27,11 +29,27 @@ core_tick(struct core *c, uint64_t now_ns)
     core_registry_follow(c, now_ns, &e);
     for (size_t k = 0; k < c->n_instances; k++)
         instance_tick(c->instance[k], &c->site, is_fresh, now_ns);
+    follow_watcher(c, now_ns);
     core_take_controls(c, now_ns);
     core_put_states(c);
     status_tick(&c->status, &c->site, now_ns);
     core_say_report(c);
     log_tick();
+}
+
+static void
+follow_watcher(struct core *c, uint64_t now_ns)
+{
+    bool sees_all = c->site.runtime_watch >= 0;
+    uint64_t count;
+
+    for (size_t k = 0; k < c->n_instances; k++)
+        sees_all &= c->instance[k]->dir_fd < 0 || c->instance[k]->watch >= 0;
+    if (sees_all)
+        watcher_sees_all(&c->site.watcher);
+    if (flood_is_over(&c->site.watcher.lost, now_ns, &count))
+        log_line(LOG_LEVEL_INFO, LOG_LANE, "directory events are kept up with again: lost %" PRIu64 " time%s",
+                 count, count == 1 ? "" : "s");
 }
 
 /* Where the runtime directory or the store is another one now, what hung on the old is set up anew. */
@@ -45,12 +63,14 @@ core_follow_site(struct core *c)
         return;
     }
 
-    if (changes.directory) {
+    if (changes.directory || changes.watch) {
         for (size_t k = 0; k < c->n_instances; k++)
             c->instance[k]->must_look = true;
-        status_open(&c->status, &c->site, c->epoll_fd);
+        core_wait_on_watcher(c);
         core_look_for_strangers(c);
     }
+    if (changes.directory)
+        status_open(&c->status, &c->site, c->epoll_fd);
     if (changes.store)
         c->must_put_all = true;
     if (c->must_put_all)

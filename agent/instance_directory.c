@@ -244,7 +244,7 @@ instance_scan(struct instance *i, struct site *site, uint64_t now_ns)
     if (!dir) {
         if (fd >= 0)
             close(fd);
-        i->must_scan = true;
+        i->must_scan = i->must_look = true; /* that says what is wrong with it */
         return;
     }
     i->must_scan = i->must_search = false;

@@ -116,16 +116,16 @@ file_is_gone(const struct instance *i, const struct lane *l)
 void
 instance_note_removed(struct instance *i)
 {
-    uint32_t count = 0;
+    uint32_t count = 0, back = 0;
 
     i->must_check_files = false;
     for (uint32_t k = 0; k < i->lanes.count; k++) {
         struct lane *l = i->lanes.lane[k];
 
-        if (l->stage != LANE_LIVE || l->is_removed || !file_is_gone(i, l))
+        if (l->stage != LANE_LIVE || l->is_removed == file_is_gone(i, l))
             continue;
-        l->is_removed = true;
-        count++;
+        l->is_removed = !l->is_removed;
+        *(l->is_removed ? &count : &back) += 1;
     }
     i->removed += count;
     if (count > 0)
@@ -136,6 +136,9 @@ instance_note_removed(struct instance *i)
                      count == 1 ? "" : "s", count, count == 1 ? "" : "s", count == 1 ? "was" : "were",
                      count == 1 ? "that process" : "those processes",
                      count == 1 ? "it counts" : "they count");
+    if (back > 0)
+        instance_say(i, LOG_LEVEL_INFO, LOG_LANE, ": the lane%s of %u live writer%s %s there again",
+                     back == 1 ? "" : "s", back, back == 1 ? "" : "s", back == 1 ? "is" : "are");
 }
 
 void

@@ -15,9 +15,11 @@ struct notice_queue {
     int event_fd;
     struct notice **notice; /* room for `room`; those that wait from `first` on, around the end */
     uint32_t room, first, waiting, max;
+    uint32_t common, share; /* see notice_queue_put() */
     uint64_t put, delivered, overflowed;
 };
 
+static bool has_room(const struct notice_queue *q, uint32_t appl_index);
 static bool make_room(struct notice_queue *q);
 static bool count_overflow(struct notice_queue *q);
 
@@ -39,7 +41,7 @@ notice_queue_new(uint32_t max)
     }
     pthread_mutex_init(&q->mutex, NULL);
     q->room = ROOM_FIRST;
-    q->max = max;
+    q->max = q->common = q->share = max;
     return q;
 }
 
@@ -62,13 +64,13 @@ bool
 notice_queue_put(struct notice_queue *q, const struct notice *n)
 {
     struct notice *copy;
-    bool has_room;
+    bool is_taken;
 
     pthread_mutex_lock(&q->mutex);
-    has_room = q->waiting < q->max;
+    is_taken = has_room(q, n->appl_index);
     pthread_mutex_unlock(&q->mutex);
     /* Between the two holds of the mutex the queue can only become shorter: nobody else puts. */
-    if (!has_room || !make_room(q))
+    if (!is_taken || !make_room(q))
         return count_overflow(q);
     copy = malloc(sizeof(*copy));
     if (!copy)
@@ -80,6 +82,20 @@ notice_queue_put(struct notice_queue *q, const struct notice *n)
     pthread_mutex_unlock(&q->mutex);
     eventfd_write(q->event_fd, 1);
     return true;
+}
+
+/* What is beyond shares was put while no more than `common` waited, and all shares together are no more than what is
+ * left: who has less than its share always finds room. The mutex is held. */
+static bool
+has_room(const struct notice_queue *q, uint32_t appl_index)
+{
+    uint32_t own = 0;
+
+    if (q->waiting < q->common || q->waiting >= q->max)
+        return q->waiting < q->common;
+    for (uint32_t k = 0; k < q->waiting; k++)
+        own += q->notice[(q->first + k) % q->room]->appl_index == appl_index;
+    return own < q->share;
 }
 
 /* Only the putting thread changes `room`. */
@@ -119,10 +135,14 @@ count_overflow(struct notice_queue *q)
 }
 
 void
-notice_queue_set_max(struct notice_queue *q, uint32_t max)
+notice_queue_set_bounds(struct notice_queue *q, uint32_t max, size_t instances)
 {
+    uint32_t half = max / 2;
+
     pthread_mutex_lock(&q->mutex);
     q->max = max;
+    q->common = instances > 1 ? max - half : max;
+    q->share = instances > 1 && instances < half ? half / (uint32_t)instances : 1;
     pthread_mutex_unlock(&q->mutex);
 }
 

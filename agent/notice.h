@@ -5,6 +5,7 @@
 #define AGENT_NOTICE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "sipcore/method.h"
@@ -40,13 +41,16 @@ struct notice {
 
 struct notice_queue;
 
-/* NULL without memory. `max`: most that wait. */
+/* NULL without memory. `max`: most that wait, of one instance until notice_queue_set_bounds(). */
 struct notice_queue *notice_queue_new(uint32_t max);
 void notice_queue_free(struct notice_queue *q);
 
-/* The core thread: put one at the end. False, and counted, when there is no room. */
+/* The core thread: put one at the end. False, and counted, when there is no room. Of several instances each has room
+ * for its share of half the queue, and at least for one; who has more waiting than that has the other half in common.
+ * So none that floods takes the room of others. */
 bool notice_queue_put(struct notice_queue *q, const struct notice *n);
-void notice_queue_set_max(struct notice_queue *q, uint32_t max); /* what is in it stays */
+void notice_queue_set_bounds(struct notice_queue *q, uint32_t max,
+                             size_t instances); /* what is in it stays */
 
 /* The AgentX thread. A descriptor that is readable after something was put (read it with notice_queue_clear()); the
  * k-th one that waits, 0 the oldest; drop the oldest when it was delivered. */

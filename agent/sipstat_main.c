@@ -33,6 +33,7 @@ static bool parse_interval(const char *text, double *seconds);
 static int watch(const struct options *o);
 static int follow(const struct options *o);
 static int show_agent(const struct options *o);
+static int cannot_write(void);
 static void print_help(void);
 
 static void
@@ -50,16 +51,14 @@ main(int argc, char **argv)
     struct sigaction stop = { .sa_handler = on_signal };
     int r = parse_options(argc, argv, &o);
 
-    if (r != EXIT_FINE || o.done)
+    if (r != EXIT_FINE)
         return r;
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
-    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of writing, seen below */
-    r = o.agent ? show_agent(&o) : o.events ? follow(&o) : watch(&o);
-    if (fflush(stdout) == 0 || errno == EPIPE)
-        return r;
-    fprintf(stderr, "sipstat: standard output: %s\n", strerror(errno));
-    return EXIT_FAILED;
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of writing, seen where it is written to */
+    if (!o.done)
+        r = o.agent ? show_agent(&o) : o.events ? follow(&o) : watch(&o);
+    return fflush(stdout) == 0 ? r : cannot_write();
 }
 
 static int
@@ -186,11 +185,18 @@ watch(const struct options *o)
         }
         if (is_screen)
             fputs("\033[H\033[2J", stdout); /* home, and clear */
-        if (o->as_json)
-            view_print_json(&v, stdout);
-        else
+        if (!o->as_json) {
             view_print(&v, stdout);
-        if (fflush(stdout) != 0 || o->interval_s == 0 || n == o->count)
+        } else if (!view_print_json(&v, stdout)) {
+            err_set(&e, -ENOMEM, "no memory");
+            r = complain(&e);
+            break;
+        }
+        if (fflush(stdout) != 0 || ferror(stdout)) {
+            r = cannot_write();
+            break;
+        }
+        if (o->interval_s == 0 || n == o->count)
             break;
         wait_s(o->interval_s);
     }
@@ -221,7 +227,11 @@ follow(const struct options *o)
         if (n == 1)
             r = complain_of_access(&v);
         view_print_events(&v, o->as_json, stdout);
-        if (ferror(stdout) || n == o->count)
+        if (fflush(stdout) != 0 || ferror(stdout)) {
+            r = cannot_write();
+            break;
+        }
+        if (n == o->count)
             break;
         wait_s(EVENT_PERIOD_MS / 1000.0);
         waited_ms = waited_ms + EVENT_PERIOD_MS >= scan_ms ? 0 : waited_ms + EVENT_PERIOD_MS;
@@ -236,6 +246,17 @@ show_agent(const struct options *o)
     struct err e = { "" };
 
     return view_print_agent(o->dir, o->as_json, stdout, &e) < 0 ? complain(&e) : EXIT_FINE;
+}
+
+/* Right after fflush() failed: what it could not write is gone, so it is said now or never. Who closes a pipe has seen
+ * enough. */
+static int
+cannot_write(void)
+{
+    if (errno == EPIPE)
+        return EXIT_FINE;
+    fprintf(stderr, "sipstat: standard output: %s\n", strerror(errno));
+    return EXIT_FAILED;
 }
 
 static void

@@ -29,7 +29,7 @@ site_open(struct site *s, const char *runtime_dir, struct err *e)
     int code;
 
     *s = (struct site){ .runtime_fd = -1, .lock_fd = -1, .runtime_watch = -1, .next_look_ns = SITE_NEVER };
-    s->watcher.fd = -1;
+    watcher_init(&s->watcher);
     s->runtime_dir = strdup(runtime_dir);
     if (!s->runtime_dir)
         return err_set(e, -ENOMEM, "no memory");
@@ -307,6 +307,16 @@ oust(struct site *s, const struct err *e)
     return (struct site_changes){ .is_ousted = true };
 }
 
+/* True when that began now. */
+static bool
+begin_to_watch(struct site *s)
+{
+    if (s->runtime_watch >= 0 || s->runtime_fd < 0 || (s->watcher.fd < 0 && !watcher_open(&s->watcher)))
+        return false;
+    s->runtime_watch = watcher_add(&s->watcher, s->runtime_fd, s->runtime_dir);
+    return s->runtime_watch >= 0;
+}
+
 struct site_changes
 site_check(struct site *s)
 {
@@ -329,6 +339,7 @@ site_check(struct site *s)
         s->said_code = 0;
         s->stores_lost++;
     }
+    changes.watch = begin_to_watch(s);
     if (keep_lock(s, &e) == -EBUSY)
         return oust(s, &e);
     drop_bad_store(s);

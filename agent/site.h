@@ -85,6 +85,7 @@ void site_close(struct site *s);
 /* What site_check() found, and did something about. */
 struct site_changes {
     bool directory; /* the runtime directory is another one: instances must look at theirs again */
+    bool watch;     /* it is watched, where it was not: look through it, and wait for the watcher */
     bool store;     /* the store is new: instances must put all they hold into it */
     bool is_ousted; /* another agent serves the directory now: this one must touch nothing in it, and end */
 };

@@ -488,14 +488,6 @@ forget(struct store_txn *t, const struct lane_key *k)
         t->code = complain(t->store, code, &t->err, "forget a lane");
 }
 
-void
-store_forget_lane(struct store_txn *t, const char *instance, const uint8_t identity[LANE_IDENTITY_OCTETS])
-{
-    struct lane_key k = lane_key(instance, identity);
-
-    forget(t, &k);
-}
-
 int
 store_commit(struct store_txn *t, struct err *e)
 {

@@ -89,8 +89,6 @@ void store_put_totals(struct store_txn *t, const char *instance, const struct ta
 void store_put_state(struct store_txn *t, const char *instance, const struct instance_state *state);
 void store_put_lane(struct store_txn *t, const char *instance, const uint8_t identity[LANE_IDENTITY_OCTETS],
                     enum store_lane stage);
-void store_forget_lane(struct store_txn *t, const char *instance,
-                       const uint8_t identity[LANE_IDENTITY_OCTETS]);
 
 /* End the transaction. 0, or a negative errno and `e` set: then nothing of it is kept. */
 int store_commit(struct store_txn *t, struct err *e);

@@ -21,10 +21,10 @@ static int scan(struct view *v, const char *only, struct err *e);
 static struct view_instance *find_or_add_instance(struct view *v, const char *name);
 static void scan_instance(struct view *v, struct view_instance *i);
 static struct view_lane *find_or_add_lane(struct view *v, struct view_instance *i, const char *name);
-static void attach(struct view_lane *l, int dir_fd);
+static void attach(struct view *v, struct view_lane *l, int dir_fd);
 static void drop_unseen(struct view *v);
-static void sum_up(struct view_instance *i);
-static void add_lane(struct view_instance *i, struct view_lane *l);
+static void sum_up(struct view *v, struct view_instance *i);
+static void add_lane(struct view *v, struct view_instance *i, struct view_lane *l);
 static void subtract(struct lane_copy *from, const struct lane_copy *before);
 static void free_lane(struct view_lane *l);
 static void free_instance(struct view *v, struct view_instance *i);
@@ -59,6 +59,7 @@ view_refresh(struct view *v, const char *only, uint64_t now_ns, struct err *e)
 
     v->before_ns = v->taken_ns;
     v->skipped = 0;
+    v->trouble = 0;
     for (size_t i = 0; i < v->instances; i++) {
         v->instance[i]->is_seen = false;
         for (size_t k = 0; k < v->instance[i]->lanes; k++)
@@ -69,7 +70,7 @@ view_refresh(struct view *v, const char *only, uint64_t now_ns, struct err *e)
         return r;
     drop_unseen(v);
     for (size_t i = 0; i < v->instances; i++)
-        sum_up(v->instance[i]);
+        sum_up(v, v->instance[i]);
     v->taken_ns = now_ns;
     return 0;
 }
@@ -88,6 +89,8 @@ view_check_access(const struct view *v, struct err *e)
         if (n++ == 0)
             first = v->instance[k];
     }
+    if (!first && v->trouble < 0)
+        return err_sys(e, v->trouble, "%s: not all of it could be read", v->dir);
     return first ? denied(v->dir, first->name, n - 1, e) : 0;
 }
 
@@ -191,6 +194,20 @@ scan(struct view *v, const char *only, struct err *e)
     return 0;
 }
 
+/* Trouble of this process, not of what it looks at. */
+static bool
+is_shortage(int code)
+{
+    return code == -ENOMEM || code == -EMFILE || code == -ENFILE;
+}
+
+static void *
+no_memory(struct view *v)
+{
+    v->trouble = -ENOMEM;
+    return NULL;
+}
+
 static struct view_instance *
 find_or_add_instance(struct view *v, const char *name)
 {
@@ -203,15 +220,15 @@ find_or_add_instance(struct view *v, const char *name)
         return NULL;
     grown = realloc(v->instance, (v->instances + 1) * sizeof(*grown));
     if (!grown)
-        return NULL;
+        return no_memory(v);
     v->instance = grown;
     i = calloc(1, sizeof(*i));
     if (!i)
-        return NULL;
+        return no_memory(v);
     memcpy(i->name, name, strlen(name) + 1);
     if (tally_init(&i->sum, NULL) < 0 || tally_init(&i->recent, NULL) < 0) {
         free_instance(v, i);
-        return NULL;
+        return no_memory(v);
     }
     v->instance[v->instances++] = i;
     qsort(v->instance, v->instances, sizeof(*v->instance), by_name);
@@ -228,6 +245,8 @@ scan_instance(struct view *v, struct view_instance *i)
 
     i->is_denied = !stream && errno == EACCES && strcmp(i->name, STORE_NAME) != 0;
     i->is_seen = i->is_denied;
+    if (!stream && is_shortage(-errno))
+        v->trouble = -errno;
     if (!stream)
         return;
     while ((entry = readdir(stream))) {
@@ -247,7 +266,7 @@ scan_instance(struct view *v, struct view_instance *i)
         }
         l->is_seen = true;
         if (!l->is_attached && l->reason[0] == '\0')
-            attach(l, dirfd(stream));
+            attach(v, l, dirfd(stream));
     }
     closedir(stream);
 }
@@ -264,15 +283,15 @@ find_or_add_lane(struct view *v, struct view_instance *i, const char *name)
         return NULL;
     grown = realloc(i->lane, (i->lanes + 1) * sizeof(*grown));
     if (!grown)
-        return NULL;
+        return no_memory(v);
     i->lane = grown;
     l = calloc(1, sizeof(*l));
     if (!l)
-        return NULL;
+        return no_memory(v);
     l->name = strdup(name);
     if (!l->name) {
         free(l);
-        return NULL;
+        return no_memory(v);
     }
     i->lane[i->lanes++] = l;
     v->lanes++;
@@ -280,11 +299,14 @@ find_or_add_lane(struct view *v, struct view_instance *i, const char *name)
 }
 
 static void
-attach(struct view_lane *l, int dir_fd)
+attach(struct view *v, struct view_lane *l, int dir_fd)
 {
     struct err e = { "" };
+    int code = lane_reader_open(&l->reader, dir_fd, l->name, &e);
 
-    if (lane_reader_open(&l->reader, dir_fd, l->name, &e) < 0) {
+    if (is_shortage(code))
+        v->trouble = code;
+    if (code < 0) {
         snprintf(l->reason, sizeof(l->reason), "%.*s", (int)sizeof(l->reason) - 1, e.text);
         return;
     }
@@ -320,7 +342,7 @@ drop_unseen(struct view *v)
 /* ---- adding up -------------------------------------------------------------------------------------------------- */
 
 static void
-sum_up(struct view_instance *i)
+sum_up(struct view *v, struct view_instance *i)
 {
     struct err e = { "" };
 
@@ -345,20 +367,23 @@ sum_up(struct view_instance *i)
         }
         i->alive += l->is_alive;
         i->dead += !l->is_alive;
-        add_lane(i, l);
+        add_lane(v, i, l);
     }
 }
 
 /* Both tallies get the same lanes in the same order, so their rows have the same numbers. */
 static void
-add_lane(struct view_instance *i, struct view_lane *l)
+add_lane(struct view *v, struct view_instance *i, struct view_lane *l)
 {
     struct lane_copy now = l->reader.copy;
 
-    if (tally_add_lane(&i->sum, &l->reader, &l->map, NULL) < 0)
+    if (tally_add_lane(&i->sum, &l->reader, &l->map, NULL) < 0) {
+        v->trouble = -ENOMEM;
         return;
+    }
     subtract(&l->reader.copy, &l->before);
-    tally_add_lane(&i->recent, &l->reader, &l->recent_map, NULL);
+    if (tally_add_lane(&i->recent, &l->reader, &l->recent_map, NULL) < 0)
+        v->trouble = -ENOMEM;
     l->reader.copy = now;
 }
 

@@ -43,7 +43,8 @@ struct view {
     struct view_instance **instance; /* in the order of their names */
     size_t instances;
     size_t lanes;
-    size_t skipped;               /* instances and lanes beyond the bounds above, in this view */
+    size_t skipped; /* instances and lanes beyond the bounds above, in this view */
+    int trouble;    /* why not all could be read, a negative errno: no memory, no descriptors; 0 */
     uint64_t taken_ns, before_ns; /* CLOCK_MONOTONIC of this view and of the one before; 0 at first */
 };
 
@@ -56,8 +57,8 @@ void view_close(struct view *v);
  * 0, or a negative errno and `e` set when the directory itself cannot be read. */
 int view_refresh(struct view *v, const char *only, uint64_t now_ns, struct err *e);
 
-/* Whether all directories could be read: 0; -EACCES and `e` naming the first that could not, how many more, and the
- * remedy. */
+/* Whether all could be read: 0; -EACCES and `e` naming the first directory that could not, how many more, and the
+ * remedy; or what else there was not enough of. */
 int view_check_access(const struct view *v, struct err *e);
 
 /* That there is no instance `name`: -ENOENT, `e` naming those that there are. */

@@ -39,7 +39,6 @@ view_print_events(struct view *v, bool as_json, FILE *out)
                 follow_lane(v->instance[n]->lane[k], &p);
         }
     }
-    fflush(out);
 }
 
 static void

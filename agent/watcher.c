@@ -19,11 +19,18 @@
 static void go_blind(struct watcher *w, int code, const char *path);
 
 void
+watcher_init(struct watcher *w)
+{
+    *w = (struct watcher){ .fd = -1 };
+}
+
+bool
 watcher_open(struct watcher *w)
 {
-    *w = (struct watcher){ .fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC) };
+    w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (w->fd < 0)
-        go_blind(w, errno, "inotify");
+        go_blind(w, errno, "directories");
+    return w->fd >= 0;
 }
 
 void
@@ -62,9 +69,17 @@ go_blind(struct watcher *w, int code, const char *path)
     else if (code == EMFILE)
         remedy = "; raise the sysctl fs.inotify.max_user_instances";
     if (!w->is_blind)
-        log_line(LOG_LEVEL_WARNING, LOG_LANE, "%s: cannot be watched: %s; looking once a second instead%s",
+        log_line(LOG_LEVEL_WARNING, LOG_LANE, "%s cannot be watched: %s; looking once a second instead%s",
                  path, strerror(code), remedy);
     w->is_blind = true;
+}
+
+void
+watcher_sees_all(struct watcher *w)
+{
+    if (w->is_blind)
+        log_line(LOG_LEVEL_INFO, LOG_LANE, "all directories are watched again");
+    w->is_blind = false;
 }
 
 void

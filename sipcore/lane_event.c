@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The bodies of a lane's event records. Each is put together on the stack, bounded, and then put into the ring. */
 #include <string.h>
-#include <time.h>
 
+#include "sipcore/lane_status.h"
 #include "sipcore/lane_writer.h"
 
 enum {
-    TEXT_MAX = 255, /* of each header field value in a status event, and of a contact's names */
+    TEXT_MAX = 255, /* of a contact's names */
     BODY_MAX = LANE_RECORD_MAX - sizeof(struct lane_record)
 };
 
@@ -38,24 +38,12 @@ append_text(struct body *b, struct span text, size_t most)
     return (uint16_t)text.length;
 }
 
-/* Unix time of an event on this lane. */
-static uint64_t
-event_time(const struct lane_writer *w, uint64_t message_ns)
-{
-    struct timespec now = { 0, 0 };
-
-    if ((w->flags & LANE_COLLECTOR) && message_ns != 0)
-        return message_ns;
-    clock_gettime(CLOCK_REALTIME_COARSE, &now); /* in the vDSO: no system call */
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 /* Unix time of what is kept until a time of its own comes. A mirror whose clock is wrong by more than transport takes
  * would have registrations end early, or at once: then they are of now. */
 static uint64_t
 kept_time(const struct lane_writer *w, uint64_t message_ns)
 {
-    uint64_t now_ns = event_time(w, 0),
+    uint64_t now_ns = lane_event_time(w, 0),
              off_ns = now_ns > message_ns ? now_ns - message_ns : message_ns - now_ns;
 
     return (w->flags & LANE_COLLECTOR) && off_ns <= CLOCK_TRUST_NS ? message_ns : now_ns;
@@ -85,21 +73,7 @@ lane_set_state(struct lane_writer *w, unsigned state, uint64_t monotonic_ns, uin
 void
 lane_event_status(struct lane_writer *w, const struct lane_status *status, uint64_t time_ns)
 {
-    uint8_t data[sizeof(struct lane_event_status) + 3 * TEXT_MAX];
-    struct body b = { .data = data, .octets = sizeof(struct lane_event_status) };
-    struct lane_event_status head = {
-        .direction = status->is_out,
-        .method = (uint8_t)status->method,
-        .code = (uint16_t)status->code,
-        .cseq = status->cseq,
-        .flags = status->is_private ? LANE_STATUS_PRIVATE : 0,
-    };
-
-    head.to_octets = append_text(&b, status->to, TEXT_MAX);
-    head.from_octets = append_text(&b, status->from, TEXT_MAX);
-    head.call_id_octets = append_text(&b, status->call_id, TEXT_MAX);
-    memcpy(data, &head, sizeof(head));
-    put_body(w, LANE_EVENT_STATUS, &b, event_time(w, time_ns));
+    lane_status_put(w, status, time_ns);
 }
 
 /* Whether a record can have it. Cut, two users would be one. */

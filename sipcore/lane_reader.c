@@ -11,15 +11,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sipcore/lane_map.h"
 #include "sipcore/sipstat.h"
 
 /* Fences: see ring_writer.c. */
 #if defined(__SANITIZE_THREAD__) && defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wtsan"
 #endif
-
-/* Cells read beyond those known, so that a lane that grows slowly still takes one system call. */
-#define CELL_MARGIN 32u
 
 /* What lies from live_offset on, as copied: plain words, since the copy is ours alone. */
 struct lane_image {
@@ -29,6 +27,8 @@ struct lane_image {
     uint64_t method_counters[LANE_METHODS][LANE_METHOD_COUNTERS];
     struct lane_cell_copy cell[LANE_CELLS];
 };
+
+enum { CELL_WORDS = sizeof(struct lane_cell_copy) / sizeof(uint64_t) };
 
 _Static_assert(offsetof(struct lane_image, words) == offsetof(struct lane_live, words), "same layout");
 _Static_assert(offsetof(struct lane_image, counters) == offsetof(struct lane_live, counters), "same layout");
@@ -48,7 +48,7 @@ lane_reader_open(struct lane_reader *r, int dir_fd, const char *name, struct err
 
     r->names = NULL;
     r->names_known = 0;
-    r->memory = NULL;
+    r->map = r->memory = NULL;
     code = open_regular(r, dir_fd, name, &file_octets, e);
     if (code < 0)
         return code;
@@ -61,6 +61,7 @@ lane_reader_open(struct lane_reader *r, int dir_fd, const char *name, struct err
             code = err_set(e, -ENOMEM, "no memory for a lane");
     }
     if (code == 0) {
+        r->map = r->memory = lane_map_new(r->fd, r->header.file_octets);
         start_copy(r);
         code = lane_reader_refresh(r, e);
     }
@@ -75,6 +76,8 @@ lane_reader_close(struct lane_reader *r)
     if (r->fd >= 0)
         close(r->fd);
     r->fd = -1;
+    lane_map_free(r->map, r->header.file_octets);
+    r->map = r->memory = NULL;
     free(r->names);
     r->names = NULL;
     r->names_known = 0;
@@ -160,17 +163,9 @@ lane_reader_copy(const struct lane_reader *r, void *to, size_t octets, uint64_t 
     uint8_t *next = to;
 
     assert(octets % 8 == 0 && offset % 8 == 0 && (uintptr_t)to % 8 == 0);
-    if (r->memory) {
-        for (size_t i = 0; i < octets / 8; i++) {
-            const _Atomic uint64_t *word = &r->memory[offset / 8 + i];
-
-            ((uint64_t *)to)[i] = atomic_load_explicit(word, memory_order_acquire);
-            /* What a writer released as the word's second half, the sanitizer takes to be acquired there only. */
-            (void)atomic_load_explicit((const _Atomic uint32_t *)(const void *)word + 1,
-                                       memory_order_acquire);
-        }
+    if (r->memory && lane_map_copy(to, &r->memory[offset / 8], octets / 8))
         return 0;
-    }
+    /* Not mapped; or some of it is gone, and this tells where. */
     for (;;) {
         ssize_t n = pread(r->fd, next, octets, (off_t)offset);
 
@@ -198,7 +193,7 @@ static void keep_image(struct lane_copy *c, const struct lane_image *image, uint
 int
 lane_reader_refresh(struct lane_reader *r, struct err *e)
 {
-    struct lane_image image;
+    _Alignas(64) struct lane_image image; /* as the lane is: faster to copy */
     uint32_t cells = 0;
     int code = read_image(r, &image, e);
 
@@ -215,35 +210,64 @@ lane_reader_refresh(struct lane_reader *r, struct err *e)
     return code;
 }
 
-/* One read for a lane that has not grown much since the last time. */
+/* The members [from, to) of the image. */
+static int
+read_part(const struct lane_reader *r, struct lane_image *image, size_t from, size_t to, struct err *e)
+{
+    return lane_reader_copy(r, (uint8_t *)image + from, to - from, r->header.live_offset + from, e);
+}
+
+/* What is in use: first how much that is, with the rows that were in use the last time; few lanes have more now. */
 static int
 read_image(const struct lane_reader *r, struct lane_image *image, struct err *e)
 {
-    uint32_t cells = r->copy.cells + CELL_MARGIN < LANE_CELLS ? r->copy.cells + CELL_MARGIN : LANE_CELLS;
-    size_t octets = offsetof(struct lane_image, cell) + cells * sizeof(image->cell[0]);
-    int code = lane_reader_copy(r, image, octets, r->header.live_offset, e);
+    const struct lane_copy *c = &r->copy;
+    size_t other = offsetof(struct lane_image, method_counters[METHOD_OTHER]);
+    int code = read_part(r, image, 0, offsetof(struct lane_image, method_counters[c->methods]), e);
 
     if (code < 0)
         return code;
     if (image->cells > LANE_CELLS)
         return err_set(e, -EBADMSG, "damaged: %" PRIu32 " cells in a table of %d", image->cells, LANE_CELLS);
-    if (image->cells <= cells)
-        return 0;
+    if (image->cells < c->cells)
+        return err_set(e, -EBADMSG, "damaged: %" PRIu32 " cells after %" PRIu32, image->cells, c->cells);
+    if (image->methods < c->methods || image->methods > METHOD_OTHER)
+        return err_set(e, -EBADMSG, "damaged: %" PRIu32 " methods after %" PRIu32, image->methods,
+                       c->methods);
     /* Pairs with lane_cell_allot(): the cells that the count covers come after it. */
     atomic_thread_fence(memory_order_acquire);
-    return lane_reader_copy(r, image->cell + cells, (image->cells - cells) * sizeof(image->cell[0]),
-                            r->header.live_offset + octets, e);
+    if (image->methods > c->methods)
+        code = read_part(r, image, offsetof(struct lane_image, method_counters[c->methods]),
+                         offsetof(struct lane_image, method_counters[image->methods]), e);
+    return code < 0 ? code : read_part(r, image, other, offsetof(struct lane_image, cell[image->cells]), e);
 }
 
-/* Branch-free over the whole run: nearly always nothing is wrong. */
+/* Two words, taken at once. */
+typedef uint64_t pair __attribute__((vector_size(16), aligned(8), may_alias));
+
+static inline pair
+added_to(const uint64_t *before, const uint64_t *now)
+{
+    return *(const pair *)(const void *)now - *(const pair *)(const void *)before;
+}
+
+/* Branch-free over the whole run: nearly always nothing is wrong. What was added since is no number of counts when its
+ * top bit is set: then the counter ran backwards. */
 static bool
 runs_backwards(const uint64_t *before, const uint64_t *now, size_t count)
 {
-    bool found = false;
+    size_t whole = count / 4 * 4;
+    pair even = { 0 }, odd = { 0 };
+    uint64_t rest = 0;
 
-    for (size_t i = 0; i < count; i++)
-        found |= now[i] < before[i];
-    return found;
+    for (size_t i = 0; i < whole; i += 4) {
+        even |= added_to(before + i, now + i);
+        odd |= added_to(before + i + 2, now + i + 2);
+    }
+    for (size_t i = whole; i < count; i++)
+        rest |= now[i] - before[i];
+    even |= odd;
+    return (even[0] | even[1] | rest) >> 63 != 0;
 }
 
 static int
@@ -253,11 +277,6 @@ check_image(const struct lane_copy *c, const struct lane_image *image, struct er
 
     if (image->state < SIPSTAT_STATE_UP || image->state > SIPSTAT_STATE_TESTING)
         return err_set(e, -EBADMSG, "damaged: state %" PRIu32, image->state);
-    if (image->methods < c->methods || image->methods > METHOD_OTHER)
-        return err_set(e, -EBADMSG, "damaged: %" PRIu32 " methods after %" PRIu32, image->methods,
-                       c->methods);
-    if (image->cells < c->cells)
-        return err_set(e, -EBADMSG, "damaged: %" PRIu32 " cells after %" PRIu32, image->cells, c->cells);
     if (image->notes < c->notes || image->notes > LANE_NOTES)
         return err_set(e, -EBADMSG, "damaged: %" PRIu32 " notes after %" PRIu32, image->notes, c->notes);
     if (image->words < c->words || image->words > LANE_WORDS)
@@ -285,16 +304,15 @@ is_complete(const struct lane_cell_copy *cell, uint32_t methods)
 static int
 check_cells(const struct lane_copy *c, const struct lane_image *image, uint32_t *cells, struct err *e)
 {
-    bool is_backwards = false, is_moved = false;
+    uint64_t moved = 0;
     uint32_t i;
 
-    for (i = 0; i < c->cells; i++) {
-        is_moved |= image->cell[i].key != c->cell[i].key;
-        is_backwards |= (image->cell[i].in < c->cell[i].in) | (image->cell[i].out < c->cell[i].out);
-    }
-    if (is_moved)
+    for (i = 0; i < c->cells; i++)
+        moved |= image->cell[i].key ^ c->cell[i].key;
+    if (moved != 0)
         return err_set(e, -EBADMSG, "damaged: a cell has changed its method or status code");
-    if (is_backwards)
+    if (runs_backwards(&c->cell[0].key, &image->cell[0].key,
+                       c->cells * CELL_WORDS)) /* keys are as they were */
         return err_set(e, -EBADMSG, "damaged: a cell runs backwards");
     for (; i < image->cells && is_complete(&image->cell[i], image->methods); i++) {
         uint64_t key = image->cell[i].key;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The reading side of a lane. A lane is input from another security domain: everything comes in through one bounded
- * pread(2), which survives truncation and hole punching; sizes and offsets are checked once and kept privately. */
+ * copy, which survives truncation and hole punching; sizes and offsets are checked once and kept privately. */
 #ifndef SIPCORE_LANE_READER_H
 #define SIPCORE_LANE_READER_H
 
@@ -30,15 +30,14 @@ struct lane_copy {
     uint32_t methods; /* names in use, METHOD_IANA_COUNT to LANE_METHODS - 1 */
     uint32_t cells;
     uint32_t notes;
+    uint32_t words;
+    uint64_t word_changes;
     uint64_t state_monotonic_ns;
     bool has_associations;
     uint64_t counters[LANE_COUNTERS_MAX];
     uint64_t method_counters[LANE_METHODS][LANE_METHOD_COUNTERS];
     struct lane_cell_copy cell[LANE_CELLS];
-    uint32_t words;
-    uint64_t word_changes;
-    struct lane_word_copy
-        word[LANE_WORDS]; /* a text never changes; one that is no token is left out: octets 0 */
+    struct lane_word_copy word[LANE_WORDS]; /* a text never changes; one that is no token has 0 octets */
 };
 
 struct lane_note_copy {
@@ -46,16 +45,15 @@ struct lane_note_copy {
     uint64_t value;
 };
 
-/* One attached lane. Owned by one thread. */
+/* One attached lane. Owned by one thread. What a refresh needs of it stands together. */
 struct lane_reader {
     int fd;
+    uint32_t names_known;
+    char (*names)[LANE_NAME_OCTETS]; /* names[i]: terminated name of method i; LANE_METHODS of them, owned */
+    const _Atomic uint64_t *map;     /* the file, see lane_map.h; NULL: pread(2) has to do */
+    const _Atomic uint64_t *memory;  /* what is copied from: `map`, but in a test for the thread sanitizer */
     struct lane_header header;       /* checked, private */
     struct lane_copy copy;           /* the last good one; stays valid after damage */
-    char (*names)[LANE_NAME_OCTETS]; /* names[i]: terminated name of method i; LANE_METHODS of them, owned */
-    uint32_t names_known;
-    const _Atomic uint64_t
-        *memory; /* NULL, but in a test that runs under the thread sanitizer, which cannot look into
-                                       the kernel: then the lane's octets, mapped, to copy from in place of pread(2) */
 };
 
 /* Open the lane `name` in the directory open as `dir_fd`. 0, or a negative errno and `e` set:

@@ -84,7 +84,11 @@ lane_writer_is_listed(const struct lane_writer *w)
 {
     struct stat st;
 
-    return w->path && lstat(w->path, &st) == 0 && st.st_dev == w->device && st.st_ino == w->inode;
+    if (!w->path)
+        return false;
+    if (lstat(w->path, &st) < 0)
+        return errno != ENOENT && errno != ENOTDIR;
+    return st.st_dev == w->device && st.st_ino == w->inode;
 }
 
 /* Async-signal-safe: also called in a forked child. What that did not inherit may be somebody else's memory by now, and

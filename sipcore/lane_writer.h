@@ -45,7 +45,8 @@ struct lane_writer {
     char *path;         /* of the lane's file */
     dev_t device;
     ino_t inode;
-    struct lane_writer *next; /* all of this process, for fork() */
+    struct lane_writer *next;                      /* all of this process, for fork() */
+    _Atomic uint64_t wrapped[LANE_RECORD_MAX / 8]; /* a record that is to wrap around the ring's end */
 };
 
 /* Make, lock, fill and publish a lane. 0, or a negative errno and `e` set; then *w is detached and every
@@ -56,8 +57,8 @@ int lane_writer_open(struct lane_writer *w, const struct lane_writer_options *op
 /* Let go of the lane: the kernel drops the lock, and the agent retires the file. */
 void lane_writer_close(struct lane_writer *w);
 
-/* Whether the lane's file is still where readers find it: false when the runtime directory was wiped.
- * Calls the system. */
+/* Whether the lane's file is still where readers find it: false when the runtime directory was wiped. True where that
+ * cannot be told, since the directory is closed to this user. Calls the system. */
 bool lane_writer_is_listed(const struct lane_writer *w);
 
 static inline bool
@@ -99,6 +100,17 @@ lane_cell_find(const struct lane_writer *w, unsigned method, unsigned code)
     return __builtin_expect(offset < LANE_CODES, 1) ? w->cell_index[method * LANE_CODES + offset] : 0;
 }
 
+/* Count one response in its cell. Without a branch: which way the next message goes cannot be foreseen. */
+static inline void
+lane_count_cell(struct lane_writer *w, unsigned cell, bool is_out)
+{
+    _Static_assert(offsetof(struct lane_cell, out) == offsetof(struct lane_cell, in) + sizeof(uint64_t),
+                   "found by adding");
+    char *in = (char *)&w->cells[cell].in;
+
+    lane_add((_Atomic uint64_t *)(void *)(in + is_out * sizeof(uint64_t)), 1);
+}
+
 /* Count one response, `is_out` as sent. `method` below LANE_METHODS. */
 static inline void
 lane_count_response(struct lane_writer *w, unsigned method, unsigned code, bool is_out)
@@ -110,7 +122,7 @@ lane_count_response(struct lane_writer *w, unsigned method, unsigned code, bool 
         if (cell == 0)
             lane_count(w, LANE_CELLS_FOLDED);
     }
-    lane_add(is_out ? &w->cells[cell].out : &w->cells[cell].in, 1);
+    lane_count_cell(w, cell, is_out);
 }
 
 /* The number of a method on this lane: IANA's, or an extension's, named in the lane when it is new. METHOD_OTHER when
@@ -126,11 +138,11 @@ void lane_set_state(struct lane_writer *w, unsigned state, uint64_t monotonic_ns
 static inline bool
 lane_wants_code(const struct lane_writer *w, unsigned code)
 {
-    unsigned offset = code - LANE_CODE_FIRST;
+    size_t offset = code - LANE_CODE_FIRST;
+    const _Atomic uint64_t *codes = w->interest->codes;
 
-    return offset < LANE_CODES &&
-           (atomic_load_explicit(&w->interest->codes[offset / 64], memory_order_relaxed) >> (offset % 64) &
-            1);
+    return __builtin_expect(offset < LANE_CODES, 1) &&
+           (atomic_load_explicit(&codes[offset / 64], memory_order_relaxed) >> (offset % 64) & 1);
 }
 
 /* True while a reader follows registrations. One load. */

@@ -27,7 +27,7 @@ hash_lower(struct siphash *h, struct span s)
     for (; s.length - i >= 8; i += 8)
         siphash_word(h, lower_word(sip_load(&s.data[i])));
     if (i < s.length)
-        siphash_word(h, lower_word(siphash_tail(s)));
+        siphash_word(h, lower_word(sip_load_at(s, i)));
 }
 
 /* The port that sent-by means: 5060, for TLS 5061, when it does not say (RFC 3261 18.1.1, 19.1.2). */

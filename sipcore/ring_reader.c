@@ -295,20 +295,38 @@ place_is_good(const struct lane_reader *r, const struct ring_cursor *place, stru
 /* ---- one record
  * ------------------------------------------------------------------------------------------------- */
 
-/* Copy what may be a record: all there is, at most the longest, around the ring's end. */
+/* Copy `octets` of the ring at `position`, around its end. */
 static int
-copy_record(const struct ring_cursor *c, const struct lane_reader *r, uint64_t head, uint64_t *to,
-            struct err *e)
+copy_around(const struct lane_reader *r, uint64_t position, void *to, uint64_t octets, struct err *e)
 {
-    uint64_t ring_octets = r->header.ring_octets, start = c->position & (ring_octets - 1),
+    uint64_t ring_octets = r->header.ring_octets, start = position & (ring_octets - 1),
              data = r->header.ring_data_offset;
-    uint64_t octets = head - c->position < LANE_RECORD_MAX ? head - c->position : LANE_RECORD_MAX;
     uint64_t first = octets < ring_octets - start ? octets : ring_octets - start;
     int code = lane_reader_copy(r, to, first, data + start, e);
 
     if (code == 0 && first < octets)
-        code = lane_reader_copy(r, to + first / 8, octets - first, data, e);
+        code = lane_reader_copy(r, (uint8_t *)to + first, octets - first, data, e);
     return code;
+}
+
+/* Copy what may be a record: its first word, and as many octets as that says. When that is nonsense, only
+ * the header: that much take_record() looks at. */
+static int
+copy_record(const struct ring_cursor *c, const struct lane_reader *r, uint64_t head, uint64_t *to,
+            struct err *e)
+{
+    uint64_t octets = head - c->position < LANE_RECORD_MAX ? head - c->position : LANE_RECORD_MAX;
+    struct lane_record record = { 0 };
+    int code = copy_around(r, c->position, to, sizeof(to[0]), e);
+
+    if (code < 0)
+        return code;
+    memcpy(&record, to, sizeof(to[0]));
+    if (record.octets < sizeof(record) || record.octets % 8 != 0)
+        octets = octets < sizeof(record) ? octets : sizeof(record);
+    else if (record.octets < octets)
+        octets = record.octets;
+    return copy_around(r, c->position + sizeof(to[0]), to + 1, octets - sizeof(to[0]), e);
 }
 
 static bool

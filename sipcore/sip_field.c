@@ -32,7 +32,7 @@ sip_param_next(struct span s, size_t *at, struct sip_param *out)
             }
             out->value = sip_slice(s, start + 1, i - 1);
         } else {
-            i = sip_find_value_end(s, start);
+            i = sip_find_rare(s, start, SIP_CHAR_VALUE_END);
             out->value = sip_slice(s, start, i);
         }
     }
@@ -75,7 +75,7 @@ find_usual_param(struct span s, size_t at, const char *pattern, size_t length, s
 
     for (;;) {
         while (starts_otherwise(s, at, pattern[1])) {
-            size_t end = sip_find(s, at + 1, SIP_CHAR_PARAM_END);
+            size_t end = sip_find_rare(s, at + 1, SIP_CHAR_PARAM_END);
 
             if (!sip_at(s, end, ';'))
                 break;
@@ -83,7 +83,7 @@ find_usual_param(struct span s, size_t at, const char *pattern, size_t length, s
         }
         if (sip_matches_at(s, at, pattern, length) && at + length < s.length &&
             sip_char_is(s.data[at + length], SIP_CHAR_TOKEN)) {
-            *value = sip_slice(s, at + length, sip_find_value_end(s, at + length));
+            *value = sip_slice(s, at + length, sip_find_rare(s, at + length, SIP_CHAR_VALUE_END));
             return true;
         }
         if (!sip_param_next(s, &at, &param))
@@ -141,7 +141,7 @@ via_sent_by(struct span s, size_t i, struct sip_via *out)
         if (i++ >= s.length)
             return 0;
     } else {
-        i = sip_find(s, i, SIP_CHAR_HOST_END);
+        i = sip_find_rare(s, i, SIP_CHAR_HOST_END);
     }
     if (i == start)
         return 0;

@@ -2,16 +2,23 @@
 /* Header lines of SIP messages. */
 #include "sipcore/sip_header.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "sipcore/sip_text.h"
 
 /* A name in lower case, filled up with zeros to whole words. */
 struct known_name {
-    uint8_t lower[24];
+    _Alignas(8) uint8_t lower[24];
     uint8_t length;
-    uint8_t cut; /* bits of the last word that are not its */
+    uint8_t cut;      /* bits of the first word that are not its */
+    uint8_t last_cut; /* of the last word */
     uint8_t id;
     uint8_t next; /* another one that starts with the same two letters; 0: none */
 };
+
+_Static_assert(sizeof(struct known_name) == 32, "an index is a shift");
 
 // clang-format off
 #define KNOWN_NAMES(X)                                                                                         \
@@ -44,9 +51,11 @@ enum {
 };
 
 // clang-format off
-#define CUT(text) (56 - (sizeof(text) - 2) % 8 * 8)
+#define LAST_CUT(text) (56 - (sizeof(text) - 2) % 8 * 8)
+#define CUT(text) (sizeof(text) - 1 > 8 ? 0 : LAST_CUT(text))
 static const struct known_name names[] = {
-#define X(name, text, next) [NAME_##name] = { text, sizeof(text) - 1, CUT(text), SIP_HEADER_##name, NAME_##next },
+#define X(name, text, next) \
+    [NAME_##name] = { text, sizeof(text) - 1, CUT(text), LAST_CUT(text), SIP_HEADER_##name, NAME_##next },
     KNOWN_NAMES(X)
 #undef X
 };
@@ -77,43 +86,42 @@ static const uint8_t by_letters[26][32] = {
 };
 // clang-format on
 
-/* True when the line at `at` starts with the name. */
-static inline bool
-name_matches(struct span s, size_t at, const struct known_name *name)
+/* True when the line at `at`, whose first eight octets are those of a name with more, goes on like it. */
+static __attribute__((noinline)) bool
+goes_on(struct span s, size_t at, const struct known_name *name)
 {
-    size_t i = 0;
-
-    for (; i < name->length && s.length - at >= i + 8; i += 8)
-        if (!sip_word_matches(sip_load(&s.data[at + i]), sip_load(&name->lower[i]),
-                              i + 8 < name->length ? 0 : name->cut))
-            return false;
-    for (; i < name->length; i++)
-        if (at + i >= s.length || sip_lower(s.data[at + i]) != name->lower[i])
+    for (size_t i = 8; i < name->length; i += 8)
+        if (!sip_word_matches(sip_load_at(s, at + i), sip_load(&name->lower[i]),
+                              i + 8 < name->length ? 0 : name->last_cut))
             return false;
     return true;
 }
 
 /* Which field the line at `at` is, and where its value starts. The line has its line end, which is in no
- * name: so there is an octet behind the first one, and behind a name that matches. */
-static inline enum sip_header_id
+ * name: so there is an octet behind the first one, and behind whatever matches. */
+static inline __attribute__((always_inline)) enum sip_header_id
 identify(struct span s, size_t at, size_t *value_at)
 {
-    unsigned letter = (unsigned)(s.data[at] | 0x20) - 'a';
+    unsigned letter = (unsigned)(s.data[at] | 0x20) - 'a', n;
+    uint64_t first;
 
-    if (letter >= 26)
+    if (letter >= 26 || (n = by_letters[letter][s.data[at + 1] & 31]) == NAME_NONE)
         return SIP_HEADER_OTHER;
-    for (unsigned n = by_letters[letter][s.data[at + 1] & 31]; n != NAME_NONE; n = names[n].next) {
-        size_t i = at + names[n].length;
+    first = sip_load_at(s, at);
+    do {
+        const struct known_name *name = &names[n];
+        size_t i = at + name->length;
 
-        if (!name_matches(s, at, &names[n]))
+        if (!sip_word_matches(first, sip_load(name->lower), name->cut) ||
+            (name->length > 8 && !goes_on(s, at, name)))
             continue;
         while (s.data[i] == ' ' || s.data[i] == '\t')
             i++;
         if (s.data[i] == ':') {
             *value_at = i + 1;
-            return (enum sip_header_id)names[n].id;
+            return (enum sip_header_id)name->id;
         }
-    }
+    } while ((n = names[n].next) != NAME_NONE);
     return SIP_HEADER_OTHER;
 }
 
@@ -162,30 +170,90 @@ sip_header_next(struct span *rest, struct sip_header *out)
     return SIP_HEADER_READ;
 }
 
+/* Where the line feeds are in a block of 64 octets: bit n for octet n. */
+static inline uint64_t
+newlines_of(const uint8_t octets[64])
+{
+    uint64_t found = 0;
+
+#ifdef __SSE2__
+#pragma GCC unroll 4
+    for (unsigned i = 0; i < 64; i += 16) {
+        __m128i part = _mm_loadu_si128((const __m128i *)&octets[i]);
+
+        found |= (uint64_t)_mm_movemask_epi8(_mm_cmpeq_epi8(part, _mm_set1_epi8('\n'))) << i;
+    }
+#else
+    for (unsigned i = 0; i < 64; i++)
+        found |= (uint64_t)(octets[i] == '\n') << i;
+#endif
+    return found;
+}
+
+/* The line feeds of a header, block by block. */
+struct newlines {
+    size_t next;   /* where the next block starts */
+    uint64_t left; /* those of the block before that were not taken yet */
+};
+
+/* Those from `at` on, of fewer than 64 octets. */
+static __attribute__((noinline)) uint64_t
+last_newlines(struct span s, size_t at)
+{
+    uint64_t found = 0;
+
+    if (s.length >= 64)
+        return newlines_of(&s.data[s.length - 64]) >> (64 - (s.length - at));
+    for (size_t i = s.length; i > at; i--)
+        found = found << 1 | (s.data[i - 1] == '\n');
+    return found;
+}
+
+/* As line_end(), for one line after the other. */
+static inline size_t
+next_line_end(struct span s, struct newlines *n)
+{
+    size_t at;
+
+    do {
+        while (n->left == 0) {
+            if (n->next >= s.length)
+                return 0;
+            n->left = s.length - n->next >= 64 ? newlines_of(&s.data[n->next]) : last_newlines(s, n->next);
+            n->next += 64;
+        }
+        at = n->next - 64 + (size_t)__builtin_ctzll(n->left) + 1;
+        n->left &= n->left - 1;
+        if (at == s.length)
+            return 0;
+    } while (s.data[at] == ' ' || s.data[at] == '\t');
+    return at;
+}
+
 enum sip_header_result
 sip_header_collect(struct span *rest, struct sip_headers *out)
 {
     struct span s = *rest;
+    struct newlines newlines = { 0, 0 };
     size_t at = 0, end, value_at = 0;
     uint32_t present = 0, repeated = 0;
 
-    while ((end = empty_line(s, at)) == 0) {
-        uint32_t bit;
+    for (; (end = empty_line(s, at)) == 0; at = end) {
         enum sip_header_id id;
 
-        end = line_end(s, at);
+        end = next_line_end(s, &newlines);
         if (end == 0)
             return SIP_HEADER_CUT;
         id = identify(s, at, &value_at);
-        bit = 1u << id;
-        repeated |= present & bit;
-        if ((present & bit) == 0)
-            out->raw[id] = sip_slice(s, value_at, end - (s.data[end - 2] == '\r' ? 2 : 1));
-        present |= bit;
-        at = end;
+        if (id == SIP_HEADER_OTHER)
+            continue;
+        repeated |= present & 1u << id;
+        if ((present >> id & 1) == 0)
+            out->raw[id] = span_of(&s.data[value_at], end - (s.data[end - 2] == '\r' ? 2 : 1) - value_at);
+        present |= 1u << id;
     }
-    out->present = present & ~(1u << SIP_HEADER_OTHER);
-    out->repeated = repeated & ~(1u << SIP_HEADER_OTHER);
+    out->present = present;
+    out->repeated = repeated;
     *rest = span_from(s, at + end);
     return SIP_HEADER_END;
 }

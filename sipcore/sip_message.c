@@ -26,15 +26,15 @@ is_version(struct span s)
     return dot > 4 && sip_at(s, dot, '.') && end > dot + 1 && end == s.length;
 }
 
-/* SIP-Version SP 3DIGIT SP Reason-Phrase; a missing or odd reason phrase is no fault (RFC 4475 3.1.1.12,
- * 3.1.1.13). */
+/* SIP-Version SP 3DIGIT SP Reason-Phrase, from behind the version on; a missing or odd reason phrase is no fault (RFC
+ * 4475 3.1.1.12, 3.1.1.13). */
 static bool
 status_line_parse(struct span line, size_t space, struct sip_start_line *out)
 {
     size_t start = sip_skip(line, space, SIP_CHAR_LWS);
     uint64_t code;
 
-    if (!is_version(span_first(line, space)) || line.length < start + 3)
+    if (line.length < start + 3)
         return false;
     if (line.length > start + 3 && !sip_char_is(line.data[start + 3], SIP_CHAR_LWS))
         return false;
@@ -53,6 +53,8 @@ request_line_parse(struct span line, size_t method_end, struct sip_start_line *o
     struct span uri = sip_trim(span_from(line, method_end));
     size_t version_at = uri.length;
 
+    if (uri.length > 8 && memcmp(&uri.data[uri.length - 8], " SIP/2.0", 8) == 0)
+        version_at -= 7;
     while (version_at > 0 && !sip_char_is(uri.data[version_at - 1], SIP_CHAR_LWS))
         version_at--;
     if (!is_version(span_from(uri, version_at)))
@@ -67,12 +69,17 @@ request_line_parse(struct span line, size_t method_end, struct sip_start_line *o
 bool
 sip_start_line_parse(struct span line, struct sip_start_line *out)
 {
-    size_t end = sip_skip(line, 0, SIP_CHAR_TOKEN);
+    size_t end, space;
 
+    if (line.length >= 8 && memcmp(line.data, "SIP/2.0 ", 8) == 0)
+        return status_line_parse(line, 7, out);
+    end = sip_skip(line, 0, SIP_CHAR_TOKEN);
     if (end == 0 || end >= line.length)
         return false;
-    if (line.data[end] == '/')
-        return status_line_parse(line, sip_find(line, end, SIP_CHAR_LWS), out);
+    if (line.data[end] == '/') {
+        space = sip_find(line, end, SIP_CHAR_LWS);
+        return is_version(span_first(line, space)) && status_line_parse(line, space, out);
+    }
     return (line.data[end] == ' ' || line.data[end] == '\t') && request_line_parse(line, end, out);
 }
 

@@ -41,23 +41,48 @@ sip_equals_nocase(struct span s, const char *lower)
     return i == s.length && lower[i] == '\0';
 }
 
-/* True unless all eight octets are above ',' and not ';': nearly all that values are made of. Exact for the
- * lowest octet that is not; what a borrow does above it makes no difference to the answer. */
-static inline bool
-may_end_value(uint64_t word)
+uint64_t
+sip_load_last(struct span s, size_t octets)
 {
-    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-    uint64_t semicolon = word ^ ones * ';';
+    uint64_t word = 0;
 
-    return (((word - ones * ('-')) & ~word) | ((semicolon - ones) & ~semicolon)) & tops;
+    if (octets == 0)
+        return 0;
+    if (s.length >= 8)
+        return sip_load(&s.data[s.length - 8]) >> (64 - 8 * octets);
+    for (size_t i = s.length; i > s.length - octets; i--)
+        word = word << 8 | s.data[i - 1];
+    return word;
+}
+
+static const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+
+/* The top bits of octets that are zero. Exact for the lowest one; what a borrow does above it makes no difference to
+ * who looks there first. */
+static inline uint64_t
+zeros_of(uint64_t word)
+{
+    return (word - ones) & ~word & tops;
+}
+
+/* Likewise of octets that are below '-', or ':' or ';', which differ in the lowest bit. */
+static inline uint64_t
+rare_of(uint64_t word)
+{
+    return ((word - ones * '-') & ~word & tops) | zeros_of((word | ones) ^ ones * ';');
 }
 
 size_t
-sip_find_value_end(struct span s, size_t i)
+sip_find_rare(struct span s, size_t i, unsigned classes)
 {
-    while (s.length - i >= 8 && !may_end_value(sip_load(&s.data[i])))
-        i += 8;
-    return sip_find(s, i, SIP_CHAR_VALUE_END);
+    while (i < s.length) {
+        uint64_t rare = rare_of(sip_load_at(s, i));
+
+        i += rare != 0 ? (size_t)__builtin_ctzll(rare) / 8 : 8;
+        if (rare != 0 && i < s.length && sip_char_is(s.data[i++], classes))
+            return i - 1;
+    }
+    return s.length;
 }
 
 bool
@@ -80,10 +105,16 @@ size_t
 sip_quoted_end(struct span s, size_t i)
 {
     for (i++; i < s.length; i++) {
+        uint64_t word = sip_load_at(s, i), found = zeros_of(word ^ ones * '"') | zeros_of(word ^ ones * '\\');
+
+        if (found == 0) {
+            i += 7;
+            continue;
+        }
+        i += (size_t)__builtin_ctzll(found) / 8;
         if (s.data[i] == '"')
             return i + 1;
-        if (s.data[i] == '\\')
-            i++;
+        i++;
     }
     return 0;
 }

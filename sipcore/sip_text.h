@@ -73,11 +73,11 @@ sip_find(struct span s, size_t i, unsigned classes)
 static inline struct span
 sip_trim(struct span s)
 {
-    size_t from = sip_skip(s, 0, SIP_CHAR_LWS), to = s.length;
-
-    while (to > from && sip_char_is(s.data[to - 1], SIP_CHAR_LWS))
-        to--;
-    return sip_slice(s, from, to);
+    while (s.length > 0 && sip_char_is(s.data[s.length - 1], SIP_CHAR_LWS))
+        s.length--;
+    while (s.length > 0 && sip_char_is(s.data[0], SIP_CHAR_LWS))
+        s = span_from(s, 1);
+    return s;
 }
 
 /* Eight octets as a number, the first one lowest. */
@@ -122,8 +122,19 @@ sip_matches_at(struct span s, size_t i, const char *lower, size_t length)
     return true;
 }
 
-/* As sip_find() with SIP_CHAR_VALUE_END, by words: long values are the rule. */
-size_t sip_find_value_end(struct span s, size_t i);
+/* The last octets of `s`, fewer than eight, as sip_load() with zeros behind. */
+uint64_t sip_load_last(struct span s, size_t octets);
+
+/* The octets of `s` from `i` on, at most its length: the first eight, or all there are and zeros behind. */
+static inline uint64_t
+sip_load_at(struct span s, size_t i)
+{
+    return __builtin_expect(s.length - i >= 8, 1) ? sip_load(&s.data[i]) : sip_load_last(s, s.length - i);
+}
+
+/* As sip_find(), by words, for classes of octets that are below '-', or ':' or ';': values and names of hosts are
+ * long, and made of others. */
+size_t sip_find_rare(struct span s, size_t i, unsigned classes);
 
 /* A decimal number of any number of digits, at most `max`, and below 10^19. False for anything else, an empty
  * span included. */

@@ -80,12 +80,14 @@ has_known_scheme(struct span uri)
 
 /* ---- user@host ------------------------------------------------------------------------------------------------- */
 
-/* The first position at or after `i` with one of these; the length if none. */
-static size_t
+/* The first position at or after `i` with one of these few; the length if none. */
+static inline size_t
 find_any(struct span s, size_t i, const char *octets)
 {
-    while (i < s.length && (s.data[i] == 0 || strchr(octets, s.data[i]) == NULL))
-        i++;
+    for (; i < s.length; i++)
+        for (const char *o = octets; *o != '\0'; o++)
+            if (s.data[i] == (uint8_t)*o)
+                return i;
     return i;
 }
 

@@ -60,20 +60,6 @@ siphash_word(struct siphash *h, uint64_t word)
     h->v0 ^= word;
 }
 
-/* The last octets (1 to 7) of a string that fill no word, as a word, zeros behind. */
-static inline uint64_t
-siphash_tail(struct span s)
-{
-    size_t octets = s.length % 8;
-    uint64_t word = 0;
-
-    if (s.length >= 8)
-        return sip_load(&s.data[s.length - 8]) >> (64 - 8 * octets);
-    for (size_t i = 0; i < octets; i++)
-        word |= (uint64_t)s.data[i] << (8 * i);
-    return word;
-}
-
 /* Compress a string, padded with zeros to whole words; its length is not part of it. */
 static inline void
 siphash_octets(struct siphash *h, struct span s)
@@ -83,7 +69,7 @@ siphash_octets(struct siphash *h, struct span s)
     for (; s.length - i >= 8; i += 8)
         siphash_word(h, sip_load(&s.data[i]));
     if (i < s.length)
-        siphash_word(h, siphash_tail(s));
+        siphash_word(h, sip_load_at(s, i));
 }
 
 /* The hash: three final rounds. */

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "sipcore/lane_file.h"
+#include "sipcore/lane_status.h"
 #include "sipcore/observer.h"
 #include "sipcore/sip_stream.h"
 #include "sipcore/sipstat_internal.h"
@@ -251,24 +252,21 @@ sipstat_method(sipstat_writer *writer, const char *name, size_t length)
     return is_open(writer) ? lane_method(&writer->lane, span_of(name, length)) : METHOD_OTHER;
 }
 
-/* True for a number that this lane has a name for. "(other)" has none. */
-static inline bool
-is_named(const struct lane_writer *w, unsigned method)
-{
-    return __builtin_expect(method < atomic_load_explicit(&w->live->methods, memory_order_relaxed), 1);
-}
+/* The two calls of every message: beginning a cache line they take as few as can be, of which each is a miss when other
+ * work has used the caches. */
+#define EVERY_MESSAGE __attribute__((aligned(64)))
 
 /* A number without a name is counted under "(other)", visibly. */
 static unsigned
 named_method(struct lane_writer *w, unsigned method)
 {
-    if (is_named(w, method))
+    if (method < atomic_load_explicit(&w->live->methods, memory_order_relaxed))
         return method;
     lane_count(w, LANE_METHODS_FOLDED);
     return METHOD_OTHER;
 }
 
-void
+EVERY_MESSAGE void
 sipstat_request(sipstat_writer *writer, enum sipstat_direction direction, unsigned method, unsigned flags)
 {
     bool is_out = direction != SIPSTAT_IN, is_retransmission = flags & SIPSTAT_FLAG_RETRANSMISSION;
@@ -276,8 +274,9 @@ sipstat_request(sipstat_writer *writer, enum sipstat_direction direction, unsign
     if (!is_open(writer))
         return;
     lane_count(&writer->lane, LANE_IN_REQUESTS + is_out);
-    lane_count_method(&writer->lane, named_method(&writer->lane, method),
-                      LANE_METHOD_IN + is_out + 2 * is_retransmission);
+    if (__builtin_expect(method >= METHOD_IANA_COUNT, 0))
+        method = named_method(&writer->lane, method);
+    lane_count_method(&writer->lane, method, LANE_METHOD_IN + is_out + 2 * is_retransmission);
 }
 
 static void
@@ -298,33 +297,34 @@ text_span(const char *text, size_t length)
     return span_of(text, text ? length : 0);
 }
 
-static void
-record_response(struct lane_writer *w, bool is_out, unsigned method, unsigned code, unsigned flags,
-                const struct sipstat_headers *h)
+/* Apart, as is what follows, so that sipstat_response() needs no registers saved. */
+static __attribute__((noinline)) void
+record_response(struct lane_writer *w, enum sipstat_direction direction, unsigned method, unsigned code,
+                unsigned flags, const struct sipstat_headers *h)
 {
-    struct lane_status status = {
-        .is_out = is_out,
-        .is_private = flags & SIPSTAT_FLAG_PRIVATE,
-        .method = method,
-        .code = code,
-    };
+    static const struct sipstat_headers none;
 
-    if (h) {
-        status.cseq = h->cseq;
-        status.to = text_span(h->to, h->to_length);
-        status.from = text_span(h->from, h->from_length);
-        status.call_id = text_span(h->call_id, h->call_id_length);
-    }
-    lane_event_status(w, &status, 0);
+    if (!h)
+        h = &none;
+    lane_status_put(w,
+                    &(struct lane_status){
+                        .is_out = direction != SIPSTAT_IN,
+                        .is_private = flags & SIPSTAT_FLAG_PRIVATE,
+                        .method = method,
+                        .code = code,
+                        .cseq = h->cseq,
+                        .to = text_span(h->to, h->to_length),
+                        .from = text_span(h->from, h->from_length),
+                        .call_id = text_span(h->call_id, h->call_id_length),
+                    },
+                    0);
 }
 
-/* Every response that sipstat_response() does not deal with in two additions. Apart, so that it needs no
- * registers saved. */
+/* Every response that is not counted in two additions. */
 static __attribute__((noinline)) void
-count_uncommon_response(sipstat_writer *writer, enum sipstat_direction direction, unsigned method,
+count_uncommon_response(struct lane_writer *w, enum sipstat_direction direction, unsigned method,
                         unsigned code, unsigned flags, const struct sipstat_headers *headers)
 {
-    struct lane_writer *w = &writer->lane;
     bool is_out = direction != SIPSTAT_IN;
 
     lane_count(w, LANE_IN_RESPONSES + is_out);
@@ -333,10 +333,10 @@ count_uncommon_response(sipstat_writer *writer, enum sipstat_direction direction
     if (flags & SIPSTAT_FLAG_RETRANSMISSION)
         count_retransmitted_response(w, is_out, method, code);
     if (lane_wants_code(w, code))
-        record_response(w, is_out, method, code, flags, headers);
+        record_response(w, direction, method, code, flags, headers);
 }
 
-void
+EVERY_MESSAGE void
 sipstat_response(sipstat_writer *writer, enum sipstat_direction direction, unsigned method, unsigned code,
                  unsigned flags, const struct sipstat_headers *headers)
 {
@@ -345,14 +345,17 @@ sipstat_response(sipstat_writer *writer, enum sipstat_direction direction, unsig
 
     if (!is_open(writer))
         return;
-    if (!(flags & SIPSTAT_FLAG_RETRANSMISSION) && is_named(&writer->lane, method))
+    /* Only methods with a name get cells, and "(other)", which has none. */
+    if (__builtin_expect(method < METHOD_OTHER && !(flags & SIPSTAT_FLAG_RETRANSMISSION), 1))
         cell = lane_cell_find(&writer->lane, method, code);
-    if (__builtin_expect(cell == 0 || lane_wants_code(&writer->lane, code), 0)) {
-        count_uncommon_response(writer, direction, method, code, flags, headers);
+    if (__builtin_expect(cell == 0, 0)) {
+        count_uncommon_response(&writer->lane, direction, method, code, flags, headers);
         return;
     }
     lane_count(&writer->lane, LANE_IN_RESPONSES + is_out);
-    lane_add(is_out ? &writer->lane.cells[cell].out : &writer->lane.cells[cell].in, 1);
+    lane_count_cell(&writer->lane, cell, is_out);
+    if (__builtin_expect(lane_wants_code(&writer->lane, code), 0))
+        record_response(&writer->lane, direction, method, code, flags, headers);
 }
 
 static inline void

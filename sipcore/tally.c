@@ -217,6 +217,7 @@ extend_map(struct tally *t, const struct lane_reader *r, struct tally_map *map)
         uint32_t method = map->method[LANE_CELL_METHOD(key)];
 
         map->cell[map->cells] = (uint16_t)tally_cell(t, method, LANE_CELL_CODE(key));
+        map->has_folded |= map->cells > 0 && map->cell[map->cells] == 0;
     }
     for (; map->words < r->copy.words; map->words++) {
         const struct lane_word_copy *w = &r->copy.word[map->words];
@@ -242,11 +243,11 @@ tally_add_lane(struct tally *t, const struct lane_reader *r, struct tally_map *m
     }
     add_method(t, TALLY_OTHER, c->method_counters[METHOD_OTHER]);
     add_cell(t, 0, c->cell[0].in, c->cell[0].out);
-    for (uint32_t i = 1; i < c->cells; i++) {
+    for (uint32_t i = 1; i < c->cells; i++)
         add_cell(t, map->cell[i], c->cell[i].in, c->cell[i].out);
+    for (uint32_t i = 1; map->has_folded && i < c->cells; i++)
         if (map->cell[i] == 0)
             t->cells_folded += c->cell[i].in + c->cell[i].out;
-    }
     for (uint32_t i = 0; i < c->words; i++)
         if (c->word[i].octets > 0)
             add_word(t, map->word[i], c->word[i].uses);

@@ -54,6 +54,7 @@ struct tally {
  * plain loop. Zero-initialise. Valid for one pair of lane and tally. */
 struct tally_map {
     uint32_t methods, cells, words; /* mapped so far */
+    bool has_folded;                /* some cell went to cell 0 */
     uint16_t method[LANE_METHODS];
     uint16_t cell[LANE_CELLS];
     uint16_t word[LANE_WORDS];

@@ -229,12 +229,14 @@ hep_is_compressed(struct span packet)
 enum hep_result
 hep_key_check(const struct hep_packet *packet, struct span key)
 {
-    unsigned difference = packet->key.length != key.length;
+    unsigned difference = 0;
 
     if (!packet->has_key)
         return HEP_KEY_MISSING;
-    for (size_t i = 0; i < packet->key.length && key.length > 0; i++)
-        difference |= packet->key.data[i] ^ key.data[i % key.length];
+    if (packet->key.length != key.length)
+        return HEP_KEY_WRONG;
+    for (size_t i = 0; i < key.length; i++)
+        difference |= packet->key.data[i] ^ key.data[i];
     return difference == 0 ? HEP_OK : HEP_KEY_WRONG;
 }
 

@@ -42,7 +42,7 @@ static bool writer_message(void *context, uint32_t instance, enum sipstat_direct
                            struct span message, enum sipstat_transport transport, uint64_t time_ns);
 static void writer_open(struct hep_writers *writers, struct hep_writer *w, uint64_t now_ns);
 static void writer_complain(struct hep_writer *w, const char *error, uint64_t now_ns);
-static void writer_check(struct hep_writer *w);
+static bool writer_is_lost(const struct hep_writer *w);
 static void show_notes(struct hep_writers *writers, const uint64_t counters[HEP_COUNTER_COUNT]);
 
 int
@@ -145,9 +145,7 @@ hep_writers_tick(struct hep_writers *writers, const uint64_t counters[HEP_COUNTE
     for (size_t i = 0; i < writers->n; i++) {
         struct hep_writer *w = &writers->writer[i];
 
-        if (w->writer)
-            writer_check(w);
-        if (!w->writer && monotonic_ns >= w->retry_ns)
+        if (monotonic_ns >= w->retry_ns && (!w->writer || writer_is_lost(w)))
             writer_open(writers, w, monotonic_ns);
         if (w->writer && w->last_time_ns != 0)
             sipstat_tick(w->writer, w->last_time_ns + (monotonic_ns - w->last_monotonic_ns));
@@ -155,6 +153,7 @@ hep_writers_tick(struct hep_writers *writers, const uint64_t counters[HEP_COUNTE
     show_notes(writers, counters);
 }
 
+/* Where it has a lane, that stays until there is another. */
 static void
 writer_open(struct hep_writers *writers, struct hep_writer *w, uint64_t now_ns)
 {
@@ -163,16 +162,23 @@ writer_open(struct hep_writers *writers, struct hep_writer *w, uint64_t now_ns)
                                        .instance = w->instance,
                                        .flags = SIPSTAT_COLLECTOR,
                                        .max_transactions = w->max_transactions };
+    sipstat_writer *writer;
     char error[sizeof(w->error)];
 
-    if (sipstat_open(&w->writer, &options, error, sizeof(error)) != 0) {
+    if (sipstat_open(&writer, &options, error, sizeof(error)) != 0) {
         w->retry_ns = now_ns + HEP_RETRY_NS;
         writer_complain(w, error, now_ns);
         return;
     }
+    if (w->writer)
+        collector_log(COLLECTOR_WARNING, "instance %s: its lane was removed: counting in another",
+                      w->instance);
+    else
+        collector_log(w->error[0] ? COLLECTOR_WARNING : COLLECTOR_INFO, "instance %s: counting%s",
+                      w->instance, w->error[0] ? ", after all" : "");
+    sipstat_close(w->writer);
+    w->writer = writer;
     w->last_time_ns = 0;
-    collector_log(w->error[0] ? COLLECTOR_WARNING : COLLECTOR_INFO, "instance %s: counting%s", w->instance,
-                  w->error[0] ? ", after all" : "");
     w->error[0] = 0;
     if (w == &writers->writer[writers->noted])
         writers->notes_named = false;
@@ -185,22 +191,19 @@ writer_complain(struct hep_writer *w, const char *error, uint64_t now_ns)
         return;
     memcpy(w->error, error, sizeof(w->error));
     w->complain_ns = now_ns + COMPLAIN_AGAIN_NS;
-    collector_log(COLLECTOR_ERROR, "instance %s: its messages are not counted, trying again every %llu s: %s",
-                  w->instance, HEP_RETRY_NS / 1000000000u, error);
+    collector_log(COLLECTOR_ERROR, "instance %s: %s, trying again every %llu s: %s", w->instance,
+                  w->writer ? "its lane was removed, and only a sipmibd that runs already sees what it counts"
+                            : "its messages are not counted",
+                  HEP_RETRY_NS / 1000000000u, error);
 }
 
-/* A lane whose file is gone counts for nobody: the runtime directory was wiped. */
-static void
-writer_check(struct hep_writer *w)
+/* A lane whose file is gone counts for nobody but an agent that had found it: the runtime directory was wiped. */
+static bool
+writer_is_lost(const struct hep_writer *w)
 {
     const struct lane_writer *lane = sipstat_writer_lane(w->writer);
 
-    if (lane && lane_writer_is_listed(lane))
-        return;
-    collector_log(COLLECTOR_WARNING, "instance %s: its lane was removed: starting another", w->instance);
-    sipstat_close(w->writer);
-    w->writer = NULL;
-    w->retry_ns = 0;
+    return !lane || !lane_writer_is_listed(lane);
 }
 
 /* In the first lane that is open: that of the first instance may be closed to this user. */

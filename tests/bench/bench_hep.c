@@ -1,46 +1,68 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What sipstat-hep gets out of one core: the whole path from the socket to the lane (receive, decode,
- * route, observe), against a recvmmsg loop that only reads the same packets, both from UDP on loopback.
+/* What sipstat-hep gets out of one core, against a recvmmsg loop that only reads the same packets. Both are processes
+ * of their own on one CPU, the one the program as built; the packets come from another CPU over UDP on loopback:
  *
- *   drain  the packets wait in the socket's buffer, the sender rests: the receiver's own rate
- *   live   a sender on another core sends as fast as it can: what arrives, and what is dropped */
+ *   drain  the receiver is stopped, packets fill its socket, and it goes on. Its CPU time until it sleeps again is
+ *          what that many packets cost: no sender is fast enough to keep the bare loop busy, and what else the machine
+ *          does is not in it. On a core of its own it is the time that passes
+ *   pace   packets come at half the rate at which the bare loop drained, and none may be lost */
 #include <errno.h>
-#include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "collectors/hep/hep_listen.h"
-#include "collectors/hep/hep_turn.h"
-#include "collectors/hep/hep_writers.h"
-#include "tests/bench/sip_corpus.h"
-#include "tests/unit/hep_wire.h"
+#include <arpa/inet.h>
+
+#include "tests/bench/bench.h"
+#include "tests/bench/hep_packets.h"
 #include "tests/unit/scratch.h"
 
-enum { DIALOGS = 16, PACKET_MAX = 2048, ROUNDS = 801, LIVE_SECONDS = 2 };
-
-struct packets {
-    struct corpus corpus;
-    size_t n;
-    uint8_t (*octets)[PACKET_MAX];
-    struct iovec *vectors;
-    struct mmsghdr *headers;
-    size_t *payload_at;
-    uint32_t serial;
+enum {
+    RECEIVER_CPU,
+    SENDER_CPU,
+    BATCH = 32,
+    BUFFER_OCTETS = 32 << 20, /* what sipstat-hep asks for */
+    DIALOGS = 20,
+    COPIES = 12,
+    ROUNDS = 301,
+    CURVE_ROUNDS = 41,
+    PACE_ROUNDS = 12,
+    PACE_MS = 2000,
+    BURST_MS = 2,
+    WAITED_MAX_MS = 50 /* for its core: one that loses packets then shows nothing */
 };
 
-struct path {
-    char dir[PATH_MAX];
-    struct config_address local;
-    struct config_instance instance;
-    struct config config;
-    struct hep_writers *writers;
-    struct hep_batch *batch;
-    struct hep_listener listener;
-    int sender;
-    struct hep_pipe pipe;
+#define PACE_NAME   "sipstat-hep, received at half the bare rate"
+#define REACHED_MIN 0.9 /* of that rate: a sender that got less of its core did not send it */
+
+struct receiver {
+    pid_t pid;
+    uint16_t port;
+    clockid_t cpu;
+    int to;                  /* a socket connected to its */
+    unsigned long long sent; /* packets, to it */
+};
+
+/* A receiver's socket as the kernel sees it. */
+struct queue {
+    unsigned long octets, dropped;
+};
+
+/* Packets a second of each round. */
+struct rates {
+    unsigned rounds; /* at most ROUNDS */
+    double bare[ROUNDS], real[ROUNDS], ratio[ROUNDS];
+};
+
+struct pace {
+    double sent, lost, seconds, cpu_share, waited_ms;
 };
 
 static void
@@ -52,289 +74,404 @@ must(bool claim, const char *what)
     exit(1);
 }
 
-static uint64_t
-clock_ns(clockid_t clock)
+/* ---- receivers ---- */
+
+static void
+receiver_meet(struct receiver *r)
 {
-    struct timespec t;
+    struct sockaddr_in at = { .sin_family = AF_INET,
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                              .sin_port = htons(r->port) };
 
-    clock_gettime(clock, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static int
-compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return x < y ? -1 : x > y;
-}
-
-static double
-median(double *values, size_t n)
-{
-    qsort(values, n, sizeof(*values), compare);
-    return values[n / 2];
+    must(clock_getcpuclockid(r->pid, &r->cpu) == 0, "clock of a receiver");
+    r->to = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    must(connect(r->to, (struct sockaddr *)&at, sizeof(at)) == 0, "connect");
 }
 
 static void
-pin(unsigned cpu)
+receiver_prepare(void)
 {
-    cpu_set_t cpus;
-
-    CPU_ZERO(&cpus);
-    CPU_SET(cpu, &cpus);
-    sched_setaffinity(0, sizeof(cpus), &cpus);
-}
-
-/* ---- packets ---- */
-
-static void
-packets_renew(struct packets *p)
-{
-    corpus_renew(&p->corpus, ++p->serial);
-    for (size_t i = 0; i < p->n; i++)
-        memcpy(p->octets[i] + p->payload_at[i], p->corpus.message[i].octets.data,
-               p->corpus.message[i].octets.length);
-}
-
-static void
-packets_init(struct packets *p)
-{
-    static struct hep_wire wire;
-
-    p->corpus = corpus_new(DIALOGS);
-    p->n = p->corpus.messages;
-    p->octets = calloc(p->n, sizeof(*p->octets));
-    p->vectors = calloc(p->n, sizeof(*p->vectors));
-    p->headers = calloc(p->n, sizeof(*p->headers));
-    p->payload_at = calloc(p->n, sizeof(*p->payload_at));
-    must(p->octets && p->vectors && p->headers && p->payload_at, "memory");
-    for (size_t i = 0; i < p->n; i++) {
-        const struct corpus_message *m = &p->corpus.message[i];
-        bool in = m->direction == SIPSTAT_IN;
-        struct hep_wire_message head = { .source = in ? "198.51.100.23" : "192.0.2.10",
-                                         .destination = in ? "192.0.2.10" : "198.51.100.23",
-                                         .source_port = 5060,
-                                         .destination_port = 5060,
-                                         .ip_protocol = 17,
-                                         .seconds = (uint32_t)(clock_ns(CLOCK_REALTIME) / 1000000000u) };
-        struct span packet;
-
-        wire_head(&wire, &head);
-        p->payload_at[i] = wire.length + 6;
-        wire_chunk(&wire, 0, 15, m->octets.data, m->octets.length);
-        packet = wire_end(&wire);
-        must(packet.length <= PACKET_MAX, "packet size");
-        memcpy(p->octets[i], packet.data, packet.length);
-        p->vectors[i] = (struct iovec){ p->octets[i], packet.length };
-        p->headers[i].msg_hdr = (struct msghdr){ .msg_iov = &p->vectors[i], .msg_iovlen = 1 };
-    }
-}
-
-static void
-packets_fini(struct packets *p)
-{
-    corpus_free(&p->corpus);
-    free(p->octets);
-    free(p->vectors);
-    free(p->headers);
-    free(p->payload_at);
-}
-
-/* ---- the path ---- */
-
-static void
-path_init(struct path *path)
-{
-    struct sockaddr_in local = { .sin_family = AF_INET, .sin_port = htons(5060) };
-    struct sockaddr_in loopback = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    struct config_address listen_at = { .transport = SIPSTAT_UDP };
-    struct err e = { "" };
-
-    collector_log_init("bench_hep", COLLECTOR_WARNING);
-    scratch_make(path->dir);
-    inet_pton(AF_INET, "192.0.2.10", &local.sin_addr);
-    path->local = (struct config_address){ .transport = SIPSTAT_UDP };
-    memcpy(&path->local.address, &local, sizeof(local));
-    memcpy(&listen_at.address, &loopback, sizeof(loopback));
-    path->instance = (struct config_instance){ .name = "bench", .locals = &path->local, .n_locals = 1 };
-    path->config =
-        (struct config){ .runtime_dir = path->dir, .instances = &path->instance, .n_instances = 1 };
-    if (hep_writers_new(&path->config, &path->writers, &e) != 0 ||
-        hep_pipe_init(&path->pipe, &path->config, hep_writers_sink(path->writers), &e) != 0 ||
-        hep_listener_open(&path->listener, &listen_at, &e) != 0) {
-        fprintf(stderr, "bench_hep: %s\n", e.text);
-        exit(1);
-    }
-    path->batch = hep_batch_new();
-    must(path->batch != NULL, "memory");
-    hep_writers_tick(path->writers, path->pipe.counters, clock_ns(CLOCK_MONOTONIC));
-    must(hep_writers_open_count(path->writers) == 1, "lane");
-    loopback.sin_port = htons(path->listener.bound.port);
-    path->sender = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    must(connect(path->sender, (struct sockaddr *)&loopback, sizeof(loopback)) == 0, "connect");
-}
-
-static void
-path_fini(struct path *path)
-{
-    hep_listener_close(&path->listener);
-    close(path->sender);
-    hep_pipe_fini(&path->pipe);
-    hep_writers_free(path->writers);
-    hep_batch_free(path->batch);
-    scratch_remove(path->dir);
-}
-
-static int
-read_whole_path(struct path *path)
-{
-    return hep_turn(&path->listener, path->batch, &path->pipe, path->writers);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    bench_pin(RECEIVER_CPU);
 }
 
 /* The least that any receiver does. */
-static int
-read_bare(struct path *path)
+static void
+read_bare(int fd)
 {
-    static struct mmsghdr headers[HEP_BATCH];
-    static struct iovec vectors[HEP_BATCH];
-    static uint8_t slots[HEP_BATCH][PACKET_MAX];
+    static struct mmsghdr headers[BATCH];
+    static struct iovec vectors[BATCH];
+    static uint8_t slots[BATCH][HEP_PACKETS_OCTETS];
 
-    for (unsigned i = 0; i < HEP_BATCH; i++) {
-        vectors[i] = (struct iovec){ slots[i], PACKET_MAX };
+    for (unsigned i = 0; i < BATCH; i++) {
+        vectors[i] = (struct iovec){ slots[i], sizeof(slots[i]) };
         headers[i].msg_hdr = (struct msghdr){ .msg_iov = &vectors[i], .msg_iovlen = 1 };
     }
-    int n = recvmmsg(path->listener.fd, headers, HEP_BATCH, MSG_DONTWAIT, NULL);
+    for (;;)
+        must(recvmmsg(fd, headers, BATCH, MSG_WAITFORONE, NULL) > 0 || errno == EINTR, "recvmmsg");
+}
 
-    return n < 0 ? 0 : n;
+static struct receiver
+start_bare(void)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct receiver r = { .pid = -1 };
+    socklen_t octets = sizeof(at);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), buffer = BUFFER_OCTETS;
+
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer)) != 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
+    must(bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0, "bind");
+    must(getsockname(fd, (struct sockaddr *)&at, &octets) == 0, "getsockname");
+    r.port = ntohs(at.sin_port);
+    r.pid = fork();
+    must(r.pid >= 0, "fork");
+    if (r.pid == 0) {
+        receiver_prepare();
+        read_bare(fd);
+    }
+    close(fd);
+    receiver_meet(&r);
+    return r;
+}
+
+static void
+write_config(const char *dir, const char *path)
+{
+    FILE *f = fopen(path, "we");
+
+    must(f != NULL, path);
+    fprintf(f,
+            "runtime_dir: %s\n"
+            "instances:\n"
+            "  - {name: bench, appl_index: 1, roles: [proxy_server], local: [\"udp:%s:%d\"]}\n"
+            "collectors: {hep: {auth_key: %s}}\n",
+            dir, HEP_PACKETS_LOCAL, HEP_PACKETS_PORT, HEP_PACKETS_KEY);
+    must(fclose(f) == 0, path);
+}
+
+/* The program as installed, but for its directory; it says on which port it listens. */
+static struct receiver
+start_real(const char *dir)
+{
+    const char *program = getenv("SIPSTAT_HEP") ? getenv("SIPSTAT_HEP") : "collectors/hep/sipstat-hep";
+    char config[PATH_MAX + 16], log[PATH_MAX + 16];
+    struct receiver r = { .pid = -1 };
+    unsigned port = 0;
+    FILE *said;
+    int out[2];
+
+    snprintf(config, sizeof(config), "%s/sipmib.yaml", dir);
+    snprintf(log, sizeof(log), "%s/log", dir);
+    write_config(dir, config);
+    chmod(config, 0600);
+    must(pipe2(out, O_CLOEXEC) == 0, "pipe");
+    r.pid = fork();
+    must(r.pid >= 0, "fork");
+    if (r.pid == 0) {
+        receiver_prepare();
+        dup2(out[1], STDOUT_FILENO);
+        must(freopen(log, "w", stderr) != NULL, log);
+        execl(program, program, "-f", config, "--listen", "udp:127.0.0.1:0", (char *)NULL);
+        _exit(127);
+    }
+    close(out[1]);
+    said = fdopen(out[0], "r");
+    must(said != NULL && fscanf(said, "listening on udp:127.0.0.1:%u", &port) == 1, program);
+    fclose(said);
+    r.port = (uint16_t)port;
+    receiver_meet(&r);
+    return r;
+}
+
+static bool
+queue_look(const struct receiver *r, struct queue *q)
+{
+    FILE *f = fopen("/proc/net/udp", "re");
+    bool found = false;
+    char line[256];
+    unsigned port;
+
+    must(f != NULL, "/proc/net/udp");
+    while (!found && fgets(line, sizeof(line), f))
+        found = sscanf(line, " %*d: %*8x:%x %*x:%*x %*x %*x:%lx %*x:%*x %*x %*u %*u %*u %*u %*s %lu", &port,
+                       &q->octets, &q->dropped) == 3 &&
+                port == r->port;
+    fclose(f);
+    return found;
+}
+
+/* The kernel's list may leave a socket out when others come and go while it is read. */
+static struct queue
+queue_of(const struct receiver *r)
+{
+    struct queue q;
+    unsigned tries = 100;
+
+    while (!queue_look(r, &q))
+        must(--tries > 0, "the socket of a receiver is gone");
+    return q;
+}
+
+static bool
+is_asleep(const struct receiver *r)
+{
+    char path[64], line[512] = "", state = 0;
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)r->pid);
+    f = fopen(path, "re");
+    must(f != NULL && fgets(line, sizeof(line), f), path);
+    fclose(f);
+    sscanf(strrchr(line, ')'), ") %c", &state);
+    return state == 'S';
+}
+
+/* How long it was ready to run, but did not. */
+static double
+waited_ms(const struct receiver *r)
+{
+    unsigned long long ran, waited = 0;
+    char path[64];
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)r->pid);
+    f = fopen(path, "re");
+    if (f == NULL || fscanf(f, "%llu %llu", &ran, &waited) != 2)
+        waited = 0;
+    if (f != NULL)
+        fclose(f);
+    return (double)waited / 1e6;
+}
+
+/* Until there is nothing left to read, and it has dealt with what it read. */
+static void
+wait_until_done(const struct receiver *r)
+{
+    while (queue_of(r).octets > 0 || !is_asleep(r))
+        usleep(200);
+}
+
+static double
+cpu_ns(const struct receiver *r)
+{
+    struct timespec t;
+
+    must(clock_gettime(r->cpu, &t) == 0, "clock of a receiver");
+    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+static void
+stop_bare(struct receiver *r)
+{
+    close(r->to);
+    kill(r->pid, SIGKILL);
+    waitpid(r->pid, NULL, 0);
+}
+
+/* The last line of its log says what it did with the packets: all it received are counted. */
+static void
+stop_real(struct receiver *r, const char *dir)
+{
+    unsigned long long received = r->sent - queue_of(r).dropped, packets = 0, counted = 0;
+    char path[PATH_MAX + 16], line[512];
+    const char *last;
+    FILE *f;
+
+    close(r->to);
+    kill(r->pid, SIGTERM);
+    waitpid(r->pid, NULL, 0);
+    snprintf(path, sizeof(path), "%s/log", dir);
+    f = fopen(path, "re");
+    must(f != NULL, path);
+    while (fgets(line, sizeof(line), f))
+        if ((last = strstr(line, "ending; ")))
+            sscanf(last, "ending; %llu packets received, %llu SIP messages counted", &packets, &counted);
+    fclose(f);
+    errno = 0;
+    must(packets == received && counted == received, "what was received was not all counted");
 }
 
 /* ---- drain ---- */
 
-static size_t
-fill(struct path *path, struct packets *p, size_t n)
+/* The CPU time that each of n packets cost; less than 0 when the socket had no room for them. */
+static double
+drain(struct receiver *r, struct hep_packets *p, size_t n)
 {
-    size_t sent = 0;
+    unsigned long dropped = queue_of(r).dropped;
+    double start;
+    int status;
 
-    packets_renew(p);
-    while (sent < n) {
-        int now = sendmmsg(path->sender, p->headers + sent, (unsigned)(n - sent), 0);
-
-        must(now > 0, "sendmmsg");
-        sent += (size_t)now;
-    }
-    return n;
+    hep_packets_renew(p);
+    kill(r->pid, SIGSTOP);
+    must(waitpid(r->pid, &status, WUNTRACED) == r->pid && WIFSTOPPED(status), "a receiver ended");
+    must(hep_packets_send(p, r->to, 0, n), "send");
+    r->sent += n;
+    start = cpu_ns(r);
+    kill(r->pid, SIGCONT);
+    wait_until_done(r);
+    return queue_of(r).dropped == dropped ? (cpu_ns(r) - start) / (double)n : -1;
 }
 
-/* How many packets the socket's buffer has room for, all of a pass at most. */
+/* How many packets there is room for. */
 static size_t
-room(struct path *path, struct packets *p)
+room(struct receiver *r, struct hep_packets *p)
 {
     size_t n = p->n;
 
-    for (;; n /= 2) {
-        fill(path, p, n);
-        while (read_bare(path) > 0)
-            ;
-        if (hep_listener_take_dropped(&path->listener) == 0)
-            return n;
-        must(n > HEP_BATCH, "no room in the socket's buffer");
+    while (n > BATCH && drain(r, p, n) < 0)
+        n /= 2;
+    return n;
+}
+
+/* The drained packets a second of both, in turns. */
+static void
+drain_both(struct receiver *bare, struct receiver *real, struct hep_packets *p, size_t n, struct rates *out)
+{
+    for (unsigned i = 0; i < out->rounds; i++) {
+        out->bare[i] = 1e9 / drain(bare, p, n);
+        out->real[i] = 1e9 / drain(real, p, n);
+        out->ratio[i] = out->real[i] / out->bare[i];
     }
 }
 
+/* Returns the rate of the bare loop. */
 static double
-drain_once(struct path *path, size_t n, int (*read_some)(struct path *))
+bench_drain(struct receiver *bare, struct receiver *real, struct hep_packets *p)
 {
-    uint64_t start = clock_ns(CLOCK_MONOTONIC);
-    size_t taken = 0;
+    static struct rates r = { .rounds = CURVE_ROUNDS };
+    size_t n = room(real, p);
 
-    while (taken < n) {
-        int now = read_some(path);
-
-        must(now > 0, "packets are missing");
-        taken += (size_t)now;
+    for (size_t less = n; less >= 4 * BATCH; less /= 4) {
+        drain_both(bare, real, p, less, &r);
+        bench_point("sipstat-hep: packets that wait in the socket", "packets", (double)less,
+                    "of the bare rate", bench_median(r.ratio, r.rounds));
     }
-    return (double)(clock_ns(CLOCK_MONOTONIC) - start) / (double)n;
+    r.rounds = ROUNDS;
+    drain_both(bare, real, p, n, &r);
+    bench_report(&(struct bench_row){ .name = "sipstat-hep, one core",
+                                      .unit = "packets/s",
+                                      .values = r.real,
+                                      .count = ROUNDS,
+                                      .baseline = "recvmmsg loop that only reads",
+                                      .baseline_values = r.bare,
+                                      .target = 0.5,
+                                      .at_least = true,
+                                      .section = "hep" });
+    bench_note(
+        "sipstat-hep: %zu packets of %zu octets on average wait in the socket when a receiver is let go, and are "
+        "divided by its CPU time until it sleeps again; no one core sends as fast as the bare loop reads",
+        n, p->octets / p->n);
+    return bench_median(r.bare, ROUNDS);
+}
+
+/* ---- pace ---- */
+
+/* Send so many packets, from where it was left off. */
+static void
+send_next(struct receiver *r, struct hep_packets *p, size_t n)
+{
+    static size_t at;
+
+    for (size_t sent; n > 0; n -= sent, at += sent) {
+        if (at >= p->n)
+            at = 0;
+        if (at == 0)
+            hep_packets_renew(p);
+        sent = hep_packets_send_many(p, r->to, at, n);
+        must(sent > 0, "send");
+        r->sent += sent;
+    }
+}
+
+/* Packets at `rate` a second for a while. What the sender falls behind by more than BURST_MS, because it does not get
+ * its core or cannot send that fast, is not made up for: that would be another rate. */
+static struct pace
+pace(struct receiver *r, struct hep_packets *p, double rate)
+{
+    double start = bench_now_ns(), cpu = cpu_ns(r), last = start, now, due = 0;
+    struct pace result = { .lost = -(double)queue_of(r).dropped, .waited_ms = -waited_ms(r) };
+
+    while ((now = bench_now_ns()) - start < PACE_MS * 1e6) {
+        due += (now - last) / 1e9 * rate;
+        if (due > rate * BURST_MS / 1e3)
+            due = rate * BURST_MS / 1e3;
+        last = now;
+        if (due < BATCH)
+            continue;
+        send_next(r, p, (size_t)due);
+        result.sent += (double)(size_t)due;
+        due -= (double)(size_t)due;
+    }
+    result.seconds = (bench_now_ns() - start) / 1e9;
+    wait_until_done(r);
+    result.cpu_share = (cpu_ns(r) - cpu) / (bench_now_ns() - start);
+    result.lost += (double)queue_of(r).dropped;
+    result.waited_ms += waited_ms(r);
+    return result;
+}
+
+/* One value for all rounds: a median would hide what is lost now and then. */
+static void
+report_pace(double sent, double lost)
+{
+    double received = 1 - lost / sent;
+
+    bench_report(&(struct bench_row){ .name = PACE_NAME,
+                                      .unit = "of all",
+                                      .values = &received,
+                                      .count = 1,
+                                      .target = 1,
+                                      .at_least = true,
+                                      .section = "hep" });
 }
 
 static void
-bench_drain(struct path *path, struct packets *p)
+bench_pace(struct receiver *real, struct hep_packets *p, double rate)
 {
-    static double bare[ROUNDS], whole[ROUNDS];
-    size_t n = room(path, p);
-    double b, w;
+    double reached[PACE_ROUNDS], share[PACE_ROUNDS], sent = 0, lost = 0;
+    unsigned n = 0;
 
-    for (unsigned i = 0; i < ROUNDS; i++) {
-        fill(path, p, n);
-        bare[i] = drain_once(path, n, read_bare);
-        fill(path, p, n);
-        whole[i] = drain_once(path, n, read_whole_path);
+    for (unsigned i = 0; i < PACE_ROUNDS; i++) {
+        struct pace done = pace(real, p, rate);
+
+        if (done.lost > 0 && done.waited_ms > WAITED_MAX_MS)
+            continue;
+        sent += done.sent;
+        lost += done.lost;
+        reached[n] = done.sent / done.seconds;
+        share[n++] = done.cpu_share;
     }
-    b = median(bare, ROUNDS);
-    w = median(whole, ROUNDS);
-    printf("hep drain, bare      %8.1f ns/packet %9.0f packets/s (%zu at a time)\n", b, 1e9 / b, n);
-    printf("hep drain, counted   %8.1f ns/packet %9.0f packets/s, ratio %.2f (target 0.50)\n", w, 1e9 / w,
-           b / w);
-}
-
-/* ---- live ---- */
-
-struct sender {
-    struct path *path;
-    struct packets *packets;
-    _Atomic bool stop;
-    uint64_t sent;
-};
-
-static void *
-send_all(void *argument)
-{
-    struct sender *s = argument;
-
-    pin(1);
-    while (!atomic_load(&s->stop))
-        s->sent += fill(s->path, s->packets, s->packets->n);
-    return NULL;
-}
-
-static void
-bench_live(struct path *path, struct packets *p, const char *name, int (*read_some)(struct path *))
-{
-    struct sender s = { .path = path, .packets = p };
-    uint64_t start = clock_ns(CLOCK_MONOTONIC), taken = 0, dropped;
-    pthread_t thread;
-
-    hep_listener_take_dropped(&path->listener);
-    must(pthread_create(&thread, NULL, send_all, &s) == 0, "thread");
-    while (clock_ns(CLOCK_MONOTONIC) - start < LIVE_SECONDS * 1000000000ull)
-        taken += (uint64_t)read_some(path);
-    atomic_store(&s.stop, true);
-    pthread_join(thread, NULL);
-    for (int n; (n = read_some(path)) > 0;)
-        taken += (uint64_t)n;
-    dropped = hep_listener_take_dropped(&path->listener);
-    must(taken + dropped == s.sent, "packets that nobody accounts for");
-    printf("hep live, %-10s %21.0f packets/s, %.0f sent, %.1f %% dropped by the socket\n", name,
-           (double)taken / LIVE_SECONDS, (double)s.sent / LIVE_SECONDS,
-           100.0 * (double)dropped / (double)s.sent);
+    if (n == 0 || bench_median(reached, n) < REACHED_MIN * rate)
+        bench_absent("hep", PACE_NAME, "other programs had the sender's or the receiver's core for too long");
+    else
+        report_pace(sent, lost);
+    if (n == 0)
+        return;
+    bench_note(
+        "sipstat-hep: of %.0f packets/s wanted %.0f were sent, %.0f of %.0f lost, its core %.0f %% busy; in %u of %u "
+        "rounds packets were lost while other programs had its core for over %d ms, which are left out",
+        rate, bench_median(reached, n), lost, sent, 100 * bench_median(share, n), PACE_ROUNDS - n,
+        PACE_ROUNDS, WAITED_MAX_MS);
 }
 
 int
 main(void)
 {
-    static struct path path;
-    static struct packets packets;
+    struct hep_packets packets = hep_packets_new(DIALOGS, COPIES);
+    struct receiver bare, real;
+    char dir[PATH_MAX];
+    double bare_rate;
 
-    pin(0);
-    packets_init(&packets);
-    path_init(&path);
-    bench_drain(&path, &packets);
-    if (sysconf(_SC_NPROCESSORS_ONLN) > 1) {
-        bench_live(&path, &packets, "bare", read_bare);
-        bench_live(&path, &packets, "counted", read_whole_path);
-    }
-    must(path.pipe.counters[HEP_COUNT_COUNTED] == path.pipe.counters[HEP_COUNT_PACKETS], "all packets count");
-    path_fini(&path);
-    packets_fini(&packets);
+    scratch_make(dir);
+    bench_pin(SENDER_CPU);
+    bare = start_bare();
+    real = start_real(dir);
+    bare_rate = bench_drain(&bare, &real, &packets);
+    bench_pace(&real, &packets, bare_rate / 2);
+    stop_bare(&bare);
+    stop_real(&real, dir);
+    scratch_remove(dir);
+    hep_packets_free(&packets);
     return 0;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the walker costs by itself: GETNEXT along one column of sipCommonStatusCodeTable and GET of random
- * rows, from a thousand rows to a million, against making the same names and values straight down the
- * array. No SNMP in between. */
+ * rows, from a thousand rows to a million; the walk against making the same names and values straight down
+ * the array. No SNMP in between. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "mib/mib.h"
+#include "tests/bench/bench.h"
 
 enum { COLUMN_AT = 11, APPL_AT = 12, INS = 3, ROUNDS = 3, RANDOM_GETS = 200000 };
 
@@ -46,19 +46,10 @@ fill(struct snap_code *rows, const void **pointers, uint32_t count)
 }
 
 static double
-now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static double
 by_hand(const struct mib_table *table, const struct mib_view *view)
 {
     const struct snap_rows *rows = &view->snapshot->rows[table->rows];
-    double start = now_ns();
+    double start = bench_now_ns();
 
     for (uint32_t r = 0; r < rows->count; r++) {
         const struct snap_code *code = rows->row[r];
@@ -73,7 +64,7 @@ by_hand(const struct mib_table *table, const struct mib_view *view)
         name.id[name.length++] = code->code;
         checksum += name.id[name.length - 1] + (uint32_t)code->in;
     }
-    return (now_ns() - start) / rows->count;
+    return (bench_now_ns() - start) / rows->count;
 }
 
 static double
@@ -82,7 +73,7 @@ by_getnext(const struct mib_table *table, const struct mib_view *view)
     struct mib_oid name = { .length = COLUMN_AT + 1 };
     struct mib_value value;
     uint32_t found = 0;
-    double start = now_ns();
+    double start = bench_now_ns();
 
     memcpy(name.id, table->oid, table->oid_len * sizeof(name.id[0]));
     name.id[COLUMN_AT] = INS;
@@ -93,7 +84,7 @@ by_getnext(const struct mib_table *table, const struct mib_view *view)
     }
     if (found != view->snapshot->rows[table->rows].count)
         abort();
-    return (now_ns() - start) / found;
+    return (bench_now_ns() - start) / found;
 }
 
 static double
@@ -101,7 +92,7 @@ by_get(const struct mib_table *table, const struct mib_view *view)
 {
     const struct snap_rows *rows = &view->snapshot->rows[table->rows];
     uint64_t random = 4780;
-    double start = now_ns();
+    double start = bench_now_ns();
 
     for (unsigned n = 0; n < RANDOM_GETS; n++) {
         const struct snap_code *code;
@@ -122,42 +113,46 @@ by_get(const struct mib_table *table, const struct mib_view *view)
             abort();
         checksum += value.number;
     }
-    return (now_ns() - start) / RANDOM_GETS;
+    return (bench_now_ns() - start) / RANDOM_GETS;
 }
 
-/* The best of a few rounds: what other processes took is not the walker's. */
-static double
-best(double (*measure)(const struct mib_table *, const struct mib_view *), const struct mib_view *view)
+static void
+measure(uint32_t count, const struct mib_view *view)
 {
-    double least = measure(status_code_table(), view);
+    const struct mib_table *table = status_code_table();
+    double hand[ROUNDS], next[ROUNDS], get[ROUNDS];
+    char name[80];
 
-    for (int round = 1; round < ROUNDS; round++) {
-        double ns = measure(status_code_table(), view);
-
-        least = ns < least ? ns : least;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        hand[round] = by_hand(table, view);
+        next[round] = by_getnext(table, view);
+        get[round] = by_get(table, view);
     }
-    return least;
+    snprintf(name, sizeof(name), "walker alone, GETNEXT, %u rows", count);
+    bench_report(&(struct bench_row){ .name = name,
+                                      .unit = "ns",
+                                      .values = next,
+                                      .count = ROUNDS,
+                                      .baseline = "made by hand",
+                                      .baseline_values = hand });
+    bench_point("walker alone: GETNEXT", "rows", count, "ns", bench_median(next, ROUNDS));
+    bench_point("walker alone: GET of a random row", "rows", count, "ns", bench_median(get, ROUNDS));
 }
 
 int
 main(void)
 {
-    printf("walker: sipCommonStatusCodeIns, ns a row, best of %d\n", ROUNDS);
-    printf("%10s %10s %10s %10s %10s\n", "rows", "by hand", "getnext", "ratio", "get");
-    for (uint32_t count = 1000; count <= 1000000; count *= 10) {
+    bench_pin(0);
+    for (uint32_t count = 10; count <= 1000000; count *= 10) {
         struct snap_code *rows = malloc(count * sizeof(*rows));
         const void **pointers = malloc(count * sizeof(*pointers));
         struct snapshot snapshot = { .rows[SNAP_CODES] = { pointers, count } };
         struct mib_view view = { .snapshot = &snapshot };
-        double hand, next, get;
 
         if (rows == NULL || pointers == NULL)
             return 1;
         fill(rows, pointers, count);
-        hand = best(by_hand, &view);
-        next = best(by_getnext, &view);
-        get = best(by_get, &view);
-        printf("%10u %10.1f %10.1f %10.1f %10.1f\n", count, hand, next, next / hand, get);
+        measure(count, &view);
         free(pointers);
         free(rows);
     }

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Realistic SIP for benchmarks: whole calls, registrations and the like through a proxy, deterministic, in
- * sizes and header forms as seen on the wire. */
+/* Realistic SIP for benchmarks: what a proxy with a registrar receives and sends, deterministic, in sizes and header
+ * forms as seen on the wire. Own constructions: no message is a capture.
+ *
+ * A dialog is one of a caller's registrations (with or without challenge), one call (answered, busy or cancelled; some
+ * with a challenge, some with reliable provisional responses) and one exchange besides (ping, subscription,
+ * instant message, presence). Callers and callees are five kinds of phone: long header names, compact ones, lower-case
+ * ones, folded lines, IPv6. About one message in forty is repeated, as over UDP. */
 #ifndef TESTS_BENCH_SIP_CORPUS_H
 #define TESTS_BENCH_SIP_CORPUS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,15 +23,14 @@ struct corpus_message {
 struct corpus {
     struct corpus_message *message;
     size_t messages;
-    size_t octets;
-    char *text;      /* of all messages */
+    size_t octets;   /* of all messages */
+    char *text;      /* where they are */
     size_t *serials; /* offsets in `text` of the 8 digits that tell one pass from the next */
     size_t serial_count;
 };
 
-/* Dialogs `n` times over: a call of 10 messages with SDP, a failed one, a registration with challenge, in
- * long and in compact form, options, a subscription. Aborts without memory. */
-struct corpus corpus_new(unsigned n);
+/* `dialogs` of them, always the same ones. Aborts without memory. */
+struct corpus corpus_new(unsigned dialogs);
 void corpus_free(struct corpus *c);
 
 /* Make all branches and Call-IDs new: write `serial` into each. */

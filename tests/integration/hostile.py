@@ -6,10 +6,13 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
+import typing
 
 import harness
 import hostile_lanes
@@ -20,6 +23,9 @@ IN_REQUESTS = (1, 3, 6, 1, 2, 1, 149, 1, 3, 1, 1, 1)
 MESSAGES = (1, 3, 6, 1, 2, 1, 149, 1, 4, 1, 1, 3)  # inbound, by method: what honest writers of the victim send alone
 MESSAGE = (7,) + tuple(b"MESSAGE")
 GENEROUS_S = 30
+WORST_S = 5.0        # until an SNMP answer, with other tests beside it; alone it is far below one
+RSS_MIB = 400        # of the agent, whatever is tried
+IS_SANITIZED = "SIPMIB_PRELOAD" in os.environ  # what is freed is kept for a while
 LOG_LINE = re.compile(r"^\S+ sipmibd\[\d+\] ((?:error|warning|info|debug): .*)$", re.M)
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -306,3 +312,77 @@ class Arena:
         lanes = self.status()[0]["lanes"]
         return lanes["writers"] == 1 and lanes["set_aside"] == lanes["waiting_to_be_retired"] == \
             lanes["waiting_to_be_removed"] == 0
+
+# ---------------------------------------------------------------- cases
+
+
+class Case(typing.NamedTuple):
+    name: str
+    attack: typing.Callable
+    lines: int = 1      # in the log, at most
+    page: str = ""      # what sipstat --agent has to say of it
+
+
+class Cases(list):
+    """What a test tries, in order."""
+
+    def add(self, name, attack, **options):
+        self.append(Case(name, attack, **options))
+
+    def case(self, name, **options):
+        """Make a function that attacks a case."""
+        def add(attack):
+            self.add(name, attack, **options)
+            return attack
+        return add
+
+    def main(self):
+        """All of them, or those whose names match the program's argument."""
+        harness.need("snmpd", "snmpgetnext")
+        signal.signal(signal.SIGIO, signal.SIG_IGN)  # what breaks a lease
+        report = harness.Report()
+        wanted = sys.argv[1] if len(sys.argv) > 1 else ""
+        with harness.Site() as site:
+            a = Arena(site)
+            for c in self:
+                if re.search(wanted, c.name):
+                    run_case(a, c, report)
+            log = a.agent.log()
+            report.check("the log is lines of the agent, and fit for a terminal (%d)" % log.count("\n"),
+                         all(LOG_LINE.fullmatch(line) and line.isprintable() for line in log.splitlines()))
+            a.close()
+            report.check("sipmibd ends cleanly on SIGTERM", a.agent.stop() == 0, a.agent.log()[-500:])
+        report.exit()
+
+
+def run_case(a, c, report):
+    before, lines, cpu_s, began = a.status()[0], len(a.log_lines()), a.cpu_s(), time.monotonic()
+    a.told, trouble = "", ""
+    a.answers.begin()
+    page = ""
+    try:
+        c.attack(a)
+        if c.page:
+            a.until("%r in sipstat --agent" % c.page, lambda: re.search(c.page, a.text_page()))
+    except (TimeoutError, OSError, RuntimeError) as e:
+        trouble = "%s: %s" % (type(e).__name__, e)
+    took_s = time.monotonic() - began
+    used_s = a.cpu_s() - cpu_s
+    after = a.status()[0]
+    a.clean()
+    try:
+        a.until("the agent to be rid of it", a.is_clean)
+    except TimeoutError:
+        trouble += " left over: %s" % a.status()[0]["lanes"]
+    trouble += " " * bool(trouble) + a.settle()
+    new = a.log_lines()[lines:]
+    did = a.describe(before, after, new)
+    claims = ((a.agent.is_running(), "the agent is dead"), (not trouble, trouble),
+              (a.answers.worst_s < WORST_S, "an answer took %.2f s" % a.answers.worst_s),
+              (not a.answers.wrong, "the other instance: %s" % a.answers.wrong[:2]),
+              (len(new) <= c.lines, "%d lines in the log: %s" % (len(new), new[:4])),
+              (IS_SANITIZED or a.rss_mib() < RSS_MIB, "%d MiB of memory" % a.rss_mib()))
+    report.check("%s: %s (%.1f s, processor %.0f %%, answers within %.0f ms, %d log line%s, %.0f MiB)" %
+                 (c.name, did, took_s, 100 * used_s / took_s, 1000 * a.answers.worst_s, len(new), "" if len(new) == 1 else "s",
+                  a.rss_mib()),
+                 all(is_true for is_true, _ in claims), "; ".join(text for is_true, text in claims if not is_true))

@@ -5,18 +5,22 @@ threads; and when its clocks go strange. Nobody is ended by a signal, what is wr
 --agent, no processor is burnt meanwhile, and when the shortage is over everything is right again: every count once."""
 
 import ctypes
+import itertools
 import mmap
 import os
 import re
 import resource
 import shlex
+import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
 import time
 
 import harness
+import hep_send
 import writer
 
 WORDS = ("askers", "after", "count", "asked", "refused", "real_ns", "monotonic_ns", "stands_at_ns", "clocks_fail",
@@ -28,6 +32,9 @@ BUSY_PERCENT = 25  # of a processor, more than any idle daemon takes
 STARTS = 12        # of those tried in a start-up sweep
 INSTANCES = ("{name: edge, appl_index: 1, roles: [registrar_server], watch: [{method: INVITE, codes: [486]}]}",
              "{name: far, appl_index: 2, roles: [proxy_server]}")
+
+
+WISHES = itertools.cycle([("0 2", "coldStart statusChanged"), ("0 1", "coldStart warmStart")])
 
 
 class Control:
@@ -110,11 +117,11 @@ class World:
         except TimeoutError:
             return False
 
-    def idles(self, what, seconds=2):
+    def idles(self, what, seconds=2, who=None):
         ticks = os.sysconf("SC_CLK_TCK")
 
         def used():
-            with open("/proc/%d/stat" % self.agent.pid, encoding="ascii") as f:
+            with open("/proc/%d/stat" % (who or self.agent).pid, encoding="ascii") as f:
                 fields = f.read().rsplit(")", 1)[1].split()
             return (int(fields[11]) + int(fields[12])) / ticks
 
@@ -176,6 +183,30 @@ def memory_while_running(world):
     world.report.check("memory did fail", refused > 20)
 
 
+def memory_of_the_viewer(world):
+    """Each allocation of sipstat fails in turn, alone and with all behind it: it says so and ends, or shows all."""
+    site, control, wrong = world.site, Control(world.site, "control-viewer"), []
+    env, runs, ends = dict(site.env, **world.preload, EXHAUST_CONTROL=control.path), 0, {}
+    for options in ([], ["-j"], ["-i", "edge"], ["--agent"], ["--agent", "-j"], ["-n", "1", "-c", "1"]):
+        shown = None
+        for count in (0, 1, 1 << 40):
+            after = 0
+            while after < 400:
+                control.refuse(after, count)
+                done = subprocess.run([harness.sipstat(), *options], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE, text=True, timeout=30, check=False)
+                if control["refused"] == 0:
+                    shown = len(re.findall(r"[a-z_]{3,}", done.stdout))
+                    break
+                runs, after = runs + 1, after + 1
+                ends[done.returncode] = ends.get(done.returncode, 0) + 1
+                if done.returncode not in (0, 1) or (done.returncode == 1) != ("sipstat: " in done.stderr) or \
+                        (done.returncode == 0 and abs(len(re.findall(r"[a-z_]{3,}", done.stdout)) - shown) > 3):
+                    wrong.append((options, after, count, done.returncode, done.stderr[-200:]))
+    world.report.check("memory of sipstat fails at %d places: exit statuses %s" % (runs, ends), runs > 20 and not wrong,
+                       str(wrong[:5]))
+
+
 # ------------------------------------------------------------ descriptors
 
 
@@ -210,6 +241,66 @@ def few_descriptors_at_start(world):
                        all(s[2] == (1 if s[1] == "ended" else 0) for s in statuses))
 
 
+def descriptors_of_a_server(world):
+    """A SIP server, this process, has used up its descriptors."""
+    limits, held = resource.getrlimit(resource.RLIMIT_NOFILE), []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))
+    try:
+        while True:
+            held.append(os.open("/dev/null", os.O_RDONLY))
+    except OSError:
+        pass
+    said = ""
+    try:
+        writer.Writer(world.site.runtime_dir, "edge")
+    except OSError as e:
+        said = str(e)
+    world.more()
+    for fd in held:
+        os.close(fd)
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    world.report.check("a SIP server without descriptors: sipstat_open says so", "Too many open files" in said, said)
+    world.right("... those that are open go on counting")
+    world.write()
+    world.right("descriptors are there again: it opens")
+
+
+def descriptors_of_the_collector(world):
+    """Its lane is removed as well, and its configuration to be read again."""
+    site, port, folder = world.site, harness.free_port(), world.site.path("run/far")
+    path = site.write("hep.yaml", "runtime_dir: %s\ninstances:\n  - {name: far, appl_index: 2, roles: [other], local: "
+                      "[\"udp:192.0.2.10:5060\"]}\ncollectors: {hep: {listen: [\"udp:127.0.0.1:%d\"]}}\n" %
+                      (site.runtime_dir, port))
+    hep = site.start("sipstat-hep", [harness.program("SIPSTAT_HEP", "collectors/hep/sipstat-hep"), "-f", path])
+    hep.wait_log("listening on udp", 20)
+    text = "OPTIONS sip:a@192.0.2.10 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK%d\r\nFrom: <sip:b@x>;tag=1\r\n" \
+           "To: <sip:a@x>\r\nCall-ID: %d\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+    sent, lanes = [], lambda: [n for n in os.listdir(folder) if n.endswith(".lane")]
+
+    def mirrored(claim):
+        sent.append(hep_send.packet("udp:192.0.2.1:5060", "udp:192.0.2.10:5060",
+                                    (text % (len(sent), len(sent))).encode()))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.sendto(sent[-1], ("127.0.0.1", port))
+        world.report.check(claim, world.wait_text("^%d$" % len(sent), lambda: site.get(
+            "SIP-COMMON-MIB::sipCommonSummaryInRequests.2")), hep.log())
+
+    mirrored("the collector counts")
+    limits = resource.prlimit(hep.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(hep.pid, resource.RLIMIT_NOFILE, (len(os.listdir("/proc/%d/fd" % hep.pid)), limits[1]))
+    for name in lanes():
+        os.unlink(os.path.join(folder, name))
+    hep.signal(signal.SIGHUP)
+    world.report.check("no descriptor is left for its new lane: it says so", world.wait_text("Too many open files", hep.log))
+    mirrored("... and counts in the old one")
+    world.idles("... and is not busy with it", who=hep)
+    world.report.check("... nor says it all the time", hep.log().count("Too many open files") <= 3, hep.log())
+    resource.prlimit(hep.pid, resource.RLIMIT_NOFILE, limits)
+    world.report.check("descriptors are there again: it has a new lane", harness.wait_for("a lane", lanes, 20), hep.log())
+    mirrored("... and counts on")
+    world.report.equal("it ends as it should", 0, hep.stop())
+
+
 # ------------------------------------------------------------ disks
 
 
@@ -224,16 +315,84 @@ def full_state_directory(world):
                 f.write(bytes(4096))
         except OSError:
             pass
-    change = ["SIP-COMMON-MIB::sipCommonCfgServiceNotifEnable.1", "b", "0 2"]
-    set_it = lambda: world.site._snmp("snmpset", world.site.by_name(), change, check=False, community="private")
-    done = set_it()
-    world.report.check("the state directory is full: a SET that is to be kept is refused",
-                       done.returncode != 0 and "commitFailed" in done.stdout or "resourceUnavailable" in done.stdout,
-                       done.stdout)
-    world.report.check("... which is said", world.wait_text("No space left on device", world.agent.log))
-    os.unlink(world.site.path("state/filler"))
-    done = set_it()
-    world.report.check("room again: it is taken", done.returncode == 0, done.stdout)
+    kept_again(world, "the state directory is full", "No space left on device",
+               lambda: os.unlink(world.site.path("state/filler")))
+
+
+def set_kept(world, bits):
+    """A SET of what survives a reboot."""
+    change = ["SIP-COMMON-MIB::sipCommonCfgServiceNotifEnable.1", "b", bits]
+    return world.site._snmp("snmpset", world.site.by_name(), change, check=False, community="private")
+
+
+def settings(world):
+    try:
+        with open(world.site.path("state/settings"), encoding="ascii") as f:
+            return re.findall("^notify edge (.*)$", f.read(), re.M)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def kept_again(world, claim, reason, mend):
+    """A SET is refused, and nothing has changed; `mend`, and it is taken."""
+    get = lambda: world.site.get("SIP-COMMON-MIB::sipCommonCfgServiceNotifEnable.1")
+    value = get()
+    bits, words = next(WISHES)
+    done = set_kept(world, bits)
+    world.report.check(claim + ": a SET that is to be kept is refused, and changes nothing",
+                       done.returncode != 0 and "commitFailed" in done.stdout and get() == value, done.stdout)
+    world.report.check("... which is said", world.wait_text(reason, world.agent.log))
+    mend()
+    world.report.check("... nothing of it was written", words not in settings(world), str(settings(world)))
+    done = set_kept(world, bits)
+    world.report.check("all right again: it is taken, and written",
+                       done.returncode == 0 and get() != value and settings(world) == [words], done.stdout)
+
+
+def strange_state_directory(world):
+    """Read-only, not there, another one, no directory at all: while the agent runs, on a mount of its own."""
+    path = world.site.state_dir
+    remount = lambda flags: harness._libc.mount(b"none", path.encode(), None, 32 | flags, None)
+    if not os.path.ismount(path):
+        return
+    if remount(1) != 0:  # MS_RDONLY, with MS_REMOUNT
+        raise OSError(ctypes.get_errno(), path)
+    kept_again(world, "the state directory is read-only", "Read-only file system", lambda: remount(0))
+    harness._libc.umount2(path.encode(), 2)
+    done = set_kept(world, "0 1 2")
+    world.report.check("it is another one, and empty: a SET is taken, and written there",
+                       done.returncode == 0 and settings(world) == ["coldStart warmStart statusChanged"], done.stdout)
+    os.rename(path, path + ".away")
+    kept_again(world, "it is not there", "cannot open it: No such file", lambda: os.rename(path + ".away", path))
+    os.rename(path, path + ".away")
+    open(path, "wb").close()
+
+    def mend():
+        os.unlink(path)
+        os.rename(path + ".away", path)
+
+    kept_again(world, "a file has its name", "cannot open it: Not a directory", mend)
+
+
+def without_stores(world):
+    """The files of LMDB are removed under the agent, and the directories that they are in."""
+    started = lambda: world.site.get("SIP-COMMON-MIB::sipCommonSummaryDisconTime.1")
+    before = started()
+    for name in ("retained.mdb/data.mdb", "retained.mdb/lock.mdb", "registrations.mdb/data.mdb",
+                 "registrations.mdb/lock.mdb", "retained.mdb", "registrations.mdb"):
+        path = world.site.path("run/" + name)
+        shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+        world.write()
+        if len(world.writers) > 1:
+            world.writers.pop(0).close()
+        world.right("%s is removed: counts are served" % name)
+        if "lock" not in name:  # what is open needs none: this agent's alone
+            world.report.check("... and it is made again", harness.wait_for(name, lambda: os.path.exists(path), 30))
+    world.report.check("none was lost", started() == before, "%s, %s" % (before, started()))
+    world.agent.signal(signal.SIGKILL)
+    world.agent.popen.wait(10)
+    world.start()
+    world.right("killed and started: every count once")
 
 
 def full_runtime_directory(world):
@@ -362,11 +521,16 @@ def main():
         world.write()
         world.right("all well to begin with")
         memory_while_running(world)
+        memory_of_the_viewer(world)
         descriptors(world)
+        descriptors_of_a_server(world)
+        descriptors_of_the_collector(world)
         clocks(world)
         if is_apart:
             full_runtime_directory(world)
             full_state_directory(world)
+            strange_state_directory(world)
+            without_stores(world)
         else:
             print("skipped: full directories take a mount name space of their own, and so root")
         world.agent.stop()

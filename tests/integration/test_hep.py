@@ -32,8 +32,9 @@ class Collector:
 
     def __init__(self, site, listen="udp:127.0.0.1:0", more=()):
         self.site = site
+        where = ["--listen", listen] if listen else []  # else where the configuration says
         self.process = site.start("sipstat-hep-%d" % len(site.processes),
-                                  [program(), "-f", site.config_path, "--listen", listen] + list(more))
+                                  [program(), "-f", site.config_path, *where, *more])
         match = self.process.wait_log(r"(?m)^listening on udp:(\S+):(\d+)$")
         self.host, self.port = match.group(1).strip("[]"), int(match.group(2))
         self.socket = socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET, socket.SOCK_DGRAM)
@@ -177,6 +178,34 @@ def check_reload(site, report):
     report.equal("it ends with 0", 0, hep.end())
 
 
+def check_reload_of_listeners(site, report):
+    """Those that stay are the same sockets: what waits in them is counted. Those that go, go after what waits in them."""
+    ports = [harness.free_port() for _ in range(3)]
+
+    def listen(*numbers):
+        site.write_config([EDGE], more="collectors: {hep: {listen: [%s]}}\n" % ", ".join(
+            "\"udp:127.0.0.1:%d\"" % port for port in numbers))
+
+    listen(*ports[:2])
+    hep = Collector(site, listen=None)
+    hep.process.wait_log("listening on udp:127.0.0.1:%d" % ports[1])
+    hep.process.signal(signal.SIGSTOP)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        for number, port in enumerate(ports[:2]):
+            out.sendto(hep_send.packet(FAR, NEAR, sip("l%d" % number)), ("127.0.0.1", port))
+        listen(*ports[1:])
+        hep.process.signal(signal.SIGHUP)
+        hep.process.signal(signal.SIGCONT)
+        hep.process.wait_log("configuration reloaded from")
+        report.check("reload: what waited in the listener that stays and in the one that goes is counted",
+                     hep.wait_counted("in_requests", 2))
+        for number, port in enumerate(ports[1:]):
+            out.sendto(hep_send.packet(FAR, NEAR, sip("m%d" % number)), ("127.0.0.1", port))
+        report.check("... the one that stays and the one that came listen", hep.wait_counted("in_requests", 4))
+    report.equal("... and the one that went does not", [False, True, True], [harness.is_bound(port) for port in ports])
+    report.equal("... it ends with 0", 0, hep.end())
+
+
 def check_no_lane(site, report):
     """The runtime directory comes late, and goes."""
     site.write_config([EDGE])
@@ -251,8 +280,8 @@ def check_overload(site, report):
 def main():
     harness.need(program(), harness.sipstat())
     report = harness.Report()
-    for check in (check_command_line, check_counting, check_end_counts_what_waits, check_reload, check_no_lane, check_garbage,
-                  check_overload):
+    for check in (check_command_line, check_counting, check_end_counts_what_waits, check_reload,
+                  check_reload_of_listeners, check_no_lane, check_garbage, check_overload):
         with harness.Site("sipmib-hep-") as site:
             site.write_config([EDGE])
             check(site, report)

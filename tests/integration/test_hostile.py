@@ -8,52 +8,31 @@ says it in few lines, and all that honest writers count is served, those of the 
 
 import fcntl
 import os
-import re
-import signal
 import socket
 import stat
 import struct
-import sys
 import time
-import typing
 
 import harness
 import hostile
 import hostile_lanes as lanes
 from hostile_lanes import record
 
-WORST_S = 5.0        # until an SNMP answer, with other tests beside it; alone it is far below one
-RSS_MIB = 400        # of the agent, whatever is tried
-IS_SANITIZED = "SIPMIB_PRELOAD" in os.environ  # what is freed is kept for a while
 MANY = int(os.environ.get("HOSTILE_MANY", "5000"))  # lanes and files of junk: more than the agent takes. The full measure is 10000
 ODD_NAMES = (b"\n2026-01-01T00:00:00.000 sipmibd[1] error: agent: all is lost.lane", b"\x1b[2J\x1b]0;owned\x07.lane",
              b"\xff\xfe\xc0\xaf.lane", b"%s%n%s%n.lane", b"..lane", b".hidden.lane", b"...lane", b"-rf.lane",
              b"\xe2\x80\xaetxet.lane", b"x" * 250 + b".lane", b"\\..\\..\\x.lane")
 
 
-class Case(typing.NamedTuple):
-    name: str
-    attack: typing.Callable
-    lines: int = 1      # in the log, at most
-    page: str = ""      # what sipstat --agent has to say of it
-
-
-CASES = []
-
-
-def case(name, **options):
-    """Make a function that attacks a case."""
-    def add(attack):
-        CASES.append(Case(name, attack, **options))
-        return attack
-    return add
+CASES = hostile.Cases()
+case = CASES.case
 
 
 # ---------------------------------------------------------------- files that are no lanes
 
 
 def no_lane(name, make, page="not a regular file", **options):
-    CASES.append(Case(name, lambda a: (make(a.path("x.lane"), a), a.lanes_are("set_aside", 1)), page=page, **options))
+    CASES.add(name, lambda a: (make(a.path("x.lane"), a), a.lanes_are("set_aside", 1)), page=page, **options)
 
 
 def make_socket(path, a):
@@ -124,7 +103,7 @@ def refused(field, values):
         for k, value in enumerate(values):
             a.lane("x%d.lane" % k, set_field(a.image(), field, value))
         a.lanes_are("set_aside", len(values))
-    CASES.append(Case("%d lies in %s" % (len(values), field), attack, lines=len(values), page="x0.lane set aside"))
+    CASES.add("%d lies in %s" % (len(values), field), attack, lines=len(values), page="x0.lane set aside")
 
 
 def taken(field, values):
@@ -133,7 +112,7 @@ def taken(field, values):
         for k, value in enumerate(values):
             a.lane("x%d.lane" % k, set_field(a.image(), field, value))
         a.lanes_are("writers", 1 + len(values))
-    CASES.append(Case("%d odd values of %s" % (len(values), field), attack, lines=0))
+    CASES.add("%d odd values of %s" % (len(values), field), attack, lines=0)
 
 
 for bad in (BAD_HEADERS, BAD_TEXTS):
@@ -155,7 +134,7 @@ def poked(name, *pokes, page="set aside: damaged", **options):
         for lane, changes in zip(made, pokes):
             poke(a, lane, changes)
         a.lanes_are("set_aside", len(made))
-    CASES.append(Case(name, attack, lines=len(pokes), page=page, **options))
+    CASES.add(name, attack, lines=len(pokes), page=page, **options)
 
 
 def poke(a, lane, changes):
@@ -216,7 +195,7 @@ def ringed(name, *rings, **options):
         for k, records in enumerate(rings):
             a.lane("x%d.lane" % k, a.image().put_records(*records))
         a.lanes_are("set_aside", len(rings))
-    CASES.append(Case(name, attack, lines=len(rings), page="set aside: damaged", **options))
+    CASES.add(name, attack, lines=len(rings), page="set aside: damaged", **options)
 
 
 STATE_UP = lanes.state(2)
@@ -488,56 +467,5 @@ def interest(a):
     a.until("the agent's own", lambda: os.path.isfile(path) and not os.path.islink(path) and os.path.getsize(path) >= 4096)
 
 
-def run_case(a, c, report):
-    before, lines, cpu_s, began = a.status()[0], len(a.log_lines()), a.cpu_s(), time.monotonic()
-    a.told, trouble = "", ""
-    a.answers.begin()
-    page = ""
-    try:
-        c.attack(a)
-        if c.page:
-            a.until("%r in sipstat --agent" % c.page, lambda: re.search(c.page, a.text_page()))
-    except (TimeoutError, OSError, RuntimeError) as e:
-        trouble = "%s: %s" % (type(e).__name__, e)
-    took_s = time.monotonic() - began
-    used_s = a.cpu_s() - cpu_s
-    after = a.status()[0]
-    a.clean()
-    try:
-        a.until("the agent to be rid of it", a.is_clean)
-    except TimeoutError:
-        trouble += " left over: %s" % a.status()[0]["lanes"]
-    trouble += " " * bool(trouble) + a.settle()
-    new = a.log_lines()[lines:]
-    did = a.describe(before, after, new)
-    claims = ((a.agent.is_running(), "the agent is dead"), (not trouble, trouble),
-              (a.answers.worst_s < WORST_S, "an answer took %.2f s" % a.answers.worst_s),
-              (not a.answers.wrong, "the other instance: %s" % a.answers.wrong[:2]),
-              (len(new) <= c.lines, "%d lines in the log: %s" % (len(new), new[:4])),
-              (IS_SANITIZED or a.rss_mib() < RSS_MIB, "%d MiB of memory" % a.rss_mib()))
-    report.check("%s: %s (%.1f s, processor %.0f %%, answers within %.0f ms, %d log line%s, %.0f MiB)" %
-                 (c.name, did, took_s, 100 * used_s / took_s, 1000 * a.answers.worst_s, len(new), "" if len(new) == 1 else "s",
-                  a.rss_mib()),
-                 all(is_true for is_true, _ in claims), "; ".join(text for is_true, text in claims if not is_true))
-
-
-def main():
-    harness.need("snmpd", "snmpgetnext")
-    signal.signal(signal.SIGIO, signal.SIG_IGN)  # what breaks a lease
-    report = harness.Report()
-    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
-    with harness.Site() as site:
-        a = hostile.Arena(site)
-        for c in CASES:
-            if re.search(wanted, c.name):
-                run_case(a, c, report)
-        log = a.agent.log()
-        report.check("the log is lines of the agent, and fit for a terminal (%d)" % log.count("\n"),
-                     all(hostile.LOG_LINE.fullmatch(line) and line.isprintable() for line in log.splitlines()))
-        a.close()
-        report.check("sipmibd ends cleanly on SIGTERM", a.agent.stop() == 0, a.agent.log()[-500:])
-    report.exit()
-
-
 if __name__ == "__main__":
-    main()
+    CASES.main()

@@ -15,6 +15,7 @@ import time
 
 import agentx
 import harness
+import manager
 import master
 from master import CLEANUP_SET, COMMIT_SET, GET, GET_BULK, GET_NEXT, PING, RESPONSE, TEST_SET, UNDO_SET, pdu
 
@@ -22,7 +23,7 @@ RESETS = 5
 AGENTS = 9   # side by side: each waits a second for its next session
 NOISES = 14
 NAME = "1.3.6.1.2.1.27.1.1.2.1"
-ENABLE = agentx.oid("1.3.6.1.2.1.149.1.1.1.1.12.1")
+ENABLE = agentx.oid(manager.NOTIFY_ENABLE + ".1")
 END = struct.pack(">BBBB", 0, 0, 0, 0)
 SEED = int(os.environ.get("SIPMIB_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
 

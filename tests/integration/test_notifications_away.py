@@ -3,6 +3,7 @@
 """More notifications than may be sent, and more than can wait; snmpd ended and started among them. What is raised comes,
 numbered without gaps, in order, in v2c and v3; what is not is counted, and said once."""
 
+import json
 import re
 import signal
 import subprocess
@@ -16,8 +17,10 @@ from traps import WAYS
 FLOOD = 4  # applIndex
 RATE, QUEUE = 50, 500
 QUIET_S = 1
-FLOOD_CONFIG = ("{name: flood, appl_index: 4, roles: [proxy_server], "
-                "watch: [{method: INVITE, codes: 486, notify: true, emit: normal}]}")
+CALM = 5
+FLOOD_CONFIG, CALM_CONFIG = ("{name: %s, appl_index: %d, roles: [proxy_server], "
+                             "watch: [{method: INVITE, codes: 486, notify: true, emit: normal}]}" % which
+                             for which in (("flood", FLOOD), ("calm", CALM)))
 
 
 def notifications(rate, queue):
@@ -84,6 +87,45 @@ def queue_full(t, w):
         t.new(FLOOD, held + 1, way)
 
 
+def shares(t, w):
+    """Two instances, and snmpd away: one that floods has half of the room, and the other what it needs."""
+    held, mine = 32, 6
+    t.site.write_config([FLOOD_CONFIG, CALM_CONFIG], more=notifications(4 * held, held))
+    t.site.reload(t.agent)
+    calm = t.writer("calm")
+    t.started(CALM)
+    t.snmpd.stop()
+    time.sleep(1)
+    first = t.got(FLOOD)[-1].sequence + 1
+    for k in range(2 * held):
+        w.response(writer.IN, "INVITE", 486, cseq=k + 1)
+    t.agent.wait_log("(?s)find no room.*find no room", 10)
+    for k in range(mine):
+        calm.response(writer.IN, "INVITE", 486, cseq=k + 1)
+    time.sleep(0.5)
+    t.snmpd = t.site.start_snmpd()
+    t.report.equal("one instance floods while snmpd is away, and has half of the room", list(range(first, first + held // 2)),
+                   [n.sequence for n in t.new(FLOOD, held // 2, timeout=15, quiet_s=QUIET_S)])
+    t.report.equal("... and the other's come, all of them in order", list(range(2, 2 + mine)),
+                   [n.sequence for n in t.new(CALM, mine)])
+    document = subprocess.run([harness.sipstat(), "--agent", "-j", "--dir", t.site.runtime_dir], stdout=subprocess.PIPE,
+                              check=True, timeout=20).stdout
+    left_out = {i["name"]: i["events"]["notifications_without_room"] for i in json.loads(document)["instances"]}
+    t.report.check("... and what found no room is counted for its instance: %s" % left_out,
+                   left_out["flood"] >= 2 * held - held // 2 and left_out["calm"] == 0)
+
+
+def end_with_some(t, w):
+    """What waits is not kept; how many they were is said."""
+    t.snmpd.stop()
+    time.sleep(1)
+    for k in range(3):
+        w.response(writer.IN, "INVITE", 486, cseq=k + 1)
+    time.sleep(1)
+    t.agent.stop()
+    t.report.check("it ends while three wait: says so", "3 notifications are lost" in t.agent.log(), t.agent.log()[-500:])
+
+
 def main():
     harness.need("snmpd", "snmpset", "snmptrapd", "smidump")
     report = harness.Report()
@@ -96,6 +138,8 @@ def main():
         for number in (signal.SIGTERM, signal.SIGKILL):
             snmpd_away(t, server, number)
         queue_full(t, server)
+        shares(t, server)
+        end_with_some(t, server)
     report.exit()
 
 

@@ -11,6 +11,7 @@ import re
 import socket
 import stat
 import sys
+import time
 
 import harness
 import hep_send
@@ -199,6 +200,41 @@ def check_among(site, actors):
                   ways_out(lane, lane + "2") + ways_out(interest, interest + "2"))
 
 
+def check_closed(site, actors, agent):
+    """The mode of an instance's directory becomes 0 under the agent, and is put right again."""
+    directory, one, two = site.runtime_dir + "/shared", actors[ON_SHARED], actors[ALSO_SHARED]
+    counted, before = requests(site, 3), agent.log().count("\n")
+
+    def served(number):
+        try:
+            return wait_for("the counts", lambda: requests(site, 3) == counted + number, 30)
+        except TimeoutError:
+            return False
+
+    lanes = lambda: {name for name in os.listdir(directory) if re.fullmatch(r"\w{8,}.lane", name)}
+    others = lanes()
+    two.tell(users.open_writer, "ends", site.runtime_dir, "shared")
+    two.tell(users.call_writer, "ends", "request", 0, "INVITE")
+    served(1)
+    os.chmod(directory, 0)
+    os.mkdir(directory + "/a.lane")  # root may; nobody else can tell what it is
+    for actor, name in ((one, "shared"), (two, "ends")):
+        actor.tell(users.call_writer, name, "request", 0, "INVITE")
+    two.tell(users.call_writer, "ends", "close")
+    report.check("the directory is closed to all: its writers go on counting, and their ends are counted", served(3))
+    report.check("... which is said", agent.wait_log("shared: directory .* cannot open it: Permission denied", 30))
+    time.sleep(1.2)
+    lines = [line for line in agent.log().splitlines()[before:] if "shared" in line]
+    report.check("... once (%d lines)" % len(lines), len(lines) <= 2, str(lines))
+    os.rmdir(directory + "/a.lane")
+    os.chmod(directory, 0o3770)
+    two.tell(users.open_writer, "again", site.runtime_dir, "shared")
+    two.tell(users.call_writer, "again", "request", 0, "INVITE")
+    report.check("... open again: a new writer is served", served(4))
+    report.check("... and the file of the ended one goes, and no other",
+                 wait_for("it", lambda: len(lanes() - others) == 1, 60) and others < lanes(), str((others, lanes())))
+
+
 def check_viewers(site):
     def look(user, *options):
         return users.run(user, [site.sipstat, "-D", site.runtime_dir, *options], site.env)
@@ -354,6 +390,7 @@ def main():
         check_modes("all files are as the manual states, made with umask 000", site)
         check_apart(site, actors)
         check_among(site, actors)
+        check_closed(site, actors, agent)
         check_viewers(site)
         check_words(site, actors)
         for process in (collector, agent):

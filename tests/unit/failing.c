@@ -305,6 +305,22 @@ __wrap_pthread_join(pthread_t thread, void **result)
     return 0;
 }
 
+#ifdef TESTS_COVERAGE_H
+void __real___gcov_dump(void);
+void __wrap___gcov_dump(void);
+
+/* What records the coverage of a child that ends is given all it asks for. */
+void
+__wrap___gcov_dump(void)
+{
+    bool was_paused = self.is_paused;
+
+    self.is_paused = true;
+    __real___gcov_dump();
+    self.is_paused = was_paused;
+}
+#endif
+
 /* ---- LMDB ------------------------------------------------------------------------------------------------------- */
 
 /* It allocates nearly everywhere, and is short of room where it writes. */

@@ -21,11 +21,10 @@ struct lane_fixture {
     uint16_t cell_index[LANE_METHODS * LANE_CODES];
 };
 
-/* As it is before anything was counted. */
+/* As it is before anything was counted, for a fixture of zeros. */
 static inline void
-lane_fixture_init(struct lane_fixture *f, struct lane_writer *w)
+lane_fixture_begin(struct lane_fixture *f, struct lane_writer *w)
 {
-    memset(f, 0, sizeof(*f));
     atomic_init(&f->live.methods, METHOD_IANA_COUNT);
     atomic_init(&f->live.cells, 1);
     atomic_init(&f->ring.head_sequence, 1);
@@ -47,6 +46,34 @@ lane_fixture_init(struct lane_fixture *f, struct lane_writer *w)
         .notes = f->notes,
         .words = f->words,
     };
+}
+
+static inline void
+lane_fixture_init(struct lane_fixture *f, struct lane_writer *w)
+{
+    memset(f, 0, sizeof(*f));
+    lane_fixture_begin(f, w);
+}
+
+/* The same for one that was used by a writer only: clears what such a one wrote, a small part of it all. */
+static inline void
+lane_fixture_reset(struct lane_fixture *f, struct lane_writer *w)
+{
+    uint64_t ring_octets = f->ring.intent < sizeof(f->ring_data) ? f->ring.intent : sizeof(f->ring_data);
+
+    for (unsigned i = 1; i < f->live.cells; i++)
+        f->cell_index[LANE_CELL_METHOD(f->cells[i].key) * LANE_CODES + LANE_CELL_CODE(f->cells[i].key) -
+                      LANE_CODE_FIRST] = 0;
+    memset(f->cells, 0, f->live.cells * sizeof(f->cells[0]));
+    memset(f->words, 0, f->live.words * sizeof(f->words[0]));
+    memset(f->names, 0, f->live.methods * sizeof(f->names[0]));
+    memset(f->ring_data, 0, ring_octets);
+    memset(f->notes, 0, sizeof(f->notes));
+    memset(f->methods, 0, sizeof(f->methods));
+    memset(&f->live, 0, sizeof(f->live));
+    memset(&f->ring, 0, sizeof(f->ring));
+    memset(&f->interest, 0, sizeof(f->interest));
+    lane_fixture_begin(f, w);
 }
 
 /* NULL when there is no memory; free() it when the writer is done with. */

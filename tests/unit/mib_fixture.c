@@ -7,9 +7,15 @@
 
 #include "tests/unit/mib_fixture.h"
 
-enum { EXPECTED_MAX = 1024 };
+enum { EXPECTED_MAX = 1024, TABLES_MAX = 64 };
+
+/* The instances of a table: they stand together, since the walk is in order. */
+struct range {
+    size_t first, end;
+};
 
 static void parse(const char *text, struct mib_oid *oid);
+static const struct range *range_of(const struct mib_table *table);
 static bool is_below(const struct mib_oid *oid, const uint32_t *prefix, size_t length);
 static void print_value(const struct mib_value *value, const char **type, char *text, size_t size);
 
@@ -59,17 +65,36 @@ mib_fixture_compare(const uint32_t *a, size_t a_length, const uint32_t *b, size_
     return (a_length > b_length) - (a_length < b_length);
 }
 
+static const struct range *
+range_of(const struct mib_table *table)
+{
+    static struct range ranges[TABLES_MAX];
+    struct range *r = ranges;
+
+    if (mib_n_tables > TABLES_MAX)
+        abort();
+    for (size_t t = 0; mib_tables[t] != table; t++)
+        r++;
+    if (r->end > 0)
+        return r;
+    while (r->first < mib_n_expected && mib_fixture_table(r->first) != table)
+        r->first++;
+    r->end = r->first;
+    while (r->end < mib_n_expected && mib_fixture_table(r->end) == table)
+        r->end++;
+    return r;
+}
+
 /* An object is there when an instance of it is: the fixture has one for every column. */
 enum mib_result
 mib_fixture_get(const struct mib_table *table, const uint32_t *oid, size_t length, size_t *i)
 {
+    const struct range *r = range_of(table);
     enum mib_result result = MIB_NO_OBJECT;
 
-    for (size_t e = 0; e < mib_n_expected; e++) {
+    for (size_t e = r->first; e < r->end; e++) {
         const struct mib_oid *name = mib_fixture_oid(e);
 
-        if (mib_fixture_table(e) != table)
-            continue;
         if (mib_fixture_compare(name->id, name->length, oid, length) == 0) {
             *i = e;
             return MIB_OK;
@@ -83,11 +108,11 @@ mib_fixture_get(const struct mib_table *table, const uint32_t *oid, size_t lengt
 enum mib_result
 mib_fixture_getnext(const struct mib_table *table, const uint32_t *oid, size_t length, size_t *i)
 {
-    for (size_t e = 0; e < mib_n_expected; e++) {
+    const struct range *r = range_of(table);
+
+    for (size_t e = r->first; e < r->end; e++) {
         const struct mib_oid *name = mib_fixture_oid(e);
 
-        if (mib_fixture_table(e) != table)
-            continue;
         if (mib_fixture_compare(name->id, name->length, oid, length) > 0) {
             *i = e;
             return MIB_OK;

@@ -217,6 +217,25 @@ Test(hep_writers, that_lost_their_lane_start_another)
     cr_assert(eq(u64, noted("edge", "packets"), 5));
 }
 
+Test(hep_writers, keep_their_lane_until_there_is_another)
+{
+    char edge[PATH_MAX + 8], away[PATH_MAX + 16];
+
+    snprintf(edge, sizeof(edge), "%s/edge", dir);
+    snprintf(away, sizeof(away), "%s/away", dir);
+    hep_writers_tick(writers, counters, START);
+    cr_assert(eq(int, rename(edge, away), 0));
+    close(creat(edge, 0600));
+    hep_writers_tick(writers, counters, START + SECOND);
+    cr_assert(hand_over(0, THEN));
+    cr_assert(eq(u64, counted("away", LANE_OUT_REQUESTS), 1));
+    cr_assert(eq(int, unlink(edge), 0));
+    cr_assert(eq(int, rename(away, edge), 0));
+    hep_writers_tick(writers, counters, START + 6 * SECOND);
+    cr_assert(hand_over(0, THEN));
+    cr_assert(eq(u64, counted("edge", LANE_OUT_REQUESTS), 2));
+}
+
 /* ---- reload ---- */
 
 /* A reload to `n` instances, as the server does it. */

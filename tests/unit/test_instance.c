@@ -547,7 +547,7 @@ Test(instance, looks_for_itself_where_nothing_can_be_watched)
     struct lane_writer w;
 
     watcher_close(&f.site.watcher);
-    f.site.watcher.is_blind = true;
+    f.instance[0]->watch = -1;
     fixture_writer(&f, &w, "edge", 0);
     fixture_count(&w, 3);
     f.now_ns += FIXTURE_SECOND;

@@ -272,6 +272,18 @@ Test(lane, knows_whether_its_file_is_still_there)
     cr_assert(not(lane_writer_is_listed(&s.writer)));
 }
 
+Test(lane, is_there_for_all_it_knows_where_it_may_not_look)
+{
+    if (geteuid() != 0)
+        cr_skip("only root can become a user who may not look");
+    cr_assert(eq(int, fchmod(s.dir_fd, 0), 0));
+    cr_assert(eq(int, seteuid(65534), 0));
+    bool is_listed = lane_writer_is_listed(&s.writer);
+    cr_assert(eq(int, seteuid(0), 0));
+    cr_assert(eq(int, fchmod(s.dir_fd, 0700), 0));
+    cr_assert(is_listed);
+}
+
 /* ---- damage
  * ----------------------------------------------------------------------------------------------------- */
 

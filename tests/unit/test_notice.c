@@ -23,11 +23,28 @@ end(void)
 TestSuite(notice, .init = begin, .fini = end);
 
 static bool
-put(uint32_t sequence)
+put_of(uint32_t appl_index, uint32_t sequence)
 {
-    struct notice n = { .kind = NOTICE_STATUS_CODE, .sequence = sequence };
+    struct notice n = { .kind = NOTICE_STATUS_CODE, .appl_index = appl_index, .sequence = sequence };
 
     return notice_queue_put(q, &n);
+}
+
+static bool
+put(uint32_t sequence)
+{
+    return put_of(1, sequence);
+}
+
+/* As many of an instance as find room, at most 1000. */
+static uint32_t
+fill_of(uint32_t appl_index)
+{
+    uint32_t count = 0;
+
+    while (count < 1000 && put_of(appl_index, count + 1))
+        count++;
+    return count;
 }
 
 static uint32_t
@@ -87,12 +104,44 @@ Test(notice, keeps_what_waits_when_its_bound_falls)
 {
     for (uint32_t k = 1; k <= 80; k++)
         put(k);
-    notice_queue_set_max(q, 20);
+    notice_queue_set_bounds(q, 20, 1);
     cr_assert(not(put(81)));
     cr_assert(eq(u32, at(79), 80));
     for (unsigned k = 0; k < 61; k++)
         notice_queue_drop(q);
     cr_assert(put(82));
+}
+
+Test(notice, of_one_instance_that_floods_leave_half_of_the_room_to_others)
+{
+    notice_queue_set_bounds(q, 100, 5);
+    cr_assert(eq(u32, fill_of(1), 50));
+    for (uint32_t appl_index = 2; appl_index <= 5; appl_index++)
+        cr_assert(eq(u32, fill_of(appl_index), 10));
+    cr_assert(not(put_of(1, 51)));
+}
+
+Test(notice, of_the_only_instance_have_all_room)
+{
+    notice_queue_set_bounds(q, 100, 1);
+    cr_assert(eq(u32, fill_of(1), 100));
+}
+
+Test(notice, of_each_instance_have_room_for_its_share_whatever_the_others_do)
+{
+    notice_queue_set_bounds(q, 100, 10);
+    for (uint32_t appl_index = 1; appl_index <= 9; appl_index++)
+        fill_of(appl_index);
+    cr_assert(ge(u32, fill_of(10), 5));
+}
+
+Test(notice, of_an_instance_have_room_where_there_are_more_instances_than_room)
+{
+    notice_queue_set_bounds(q, 16, 1000);
+    fill_of(1);
+    for (uint32_t appl_index = 2; appl_index <= 9; appl_index++)
+        cr_assert(put_of(appl_index, 1));
+    cr_assert(not(put_of(10, 1)));
 }
 
 Test(notice, wakes_whoever_waits_until_told_that_it_was_heard)

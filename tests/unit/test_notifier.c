@@ -274,11 +274,11 @@ Test(notifier, numbers_have_no_gaps_where_some_are_capped_or_find_no_room)
     one_row(true, CONTROL_NORMAL);
     for (unsigned k = 0; k < 15; k++)
         status();
-    notice_queue_set_max(queue, 12);
+    notice_queue_set_bounds(queue, 12, 1);
     now += SECOND;
     for (unsigned k = 0; k < 10; k++)
         status();
-    notice_queue_set_max(queue, 1000);
+    notice_queue_set_bounds(queue, 1000, 1);
     now += SECOND;
     status();
     cr_assert(eq(u32, waiting(), 13));
@@ -300,9 +300,9 @@ Test(notifier, after_the_highest_number_comes_1)
 Test(notifier, a_one_shot_that_finds_no_room_is_not_spent)
 {
     one_row(true, CONTROL_ONE_SHOT);
-    notice_queue_set_max(queue, 0);
+    notice_queue_set_bounds(queue, 0, 1);
     cr_assert(not(status()));
-    notice_queue_set_max(queue, 1);
+    notice_queue_set_bounds(queue, 1, 1);
     cr_assert(status());
 }
 

@@ -19,6 +19,76 @@ is(struct span s, const char *expected)
     return span_equals(s, span_string(expected));
 }
 
+/* ---- by words what could be done octet by octet -------------------------------------------------------------- */
+
+/* Up to so many octets that matter to somebody, and such that look like them, in an order that repeats late. */
+static struct span
+nasty(uint32_t *random, size_t length)
+{
+    static const uint8_t octets[] = " \t\r\n\",;:=-.<\\a9/\x80\xac\xbb\xff";
+    uint8_t made[32];
+
+    for (size_t i = 0; i < length; i++) {
+        *random = *random * 1664525u + 1013904223u;
+        made[i] = (*random >> 28) < 9 ? 'x' : octets[(*random >> 16) % sizeof(octets)];
+    }
+    return guarded(made, length);
+}
+
+Test(sip_find_rare, finds_what_a_search_by_octets_finds)
+{
+    static const unsigned classes[] = { SIP_CHAR_VALUE_END, SIP_CHAR_PARAM_END, SIP_CHAR_HOST_END,
+                                        SIP_CHAR_LWS };
+    uint32_t random = 1;
+
+    for (unsigned run = 0; run < 20000; run++) {
+        struct span s = nasty(&random, run % 31);
+        size_t from = random % 32 > s.length ? 0 : random % 32;
+        unsigned class = classes[run % 4];
+
+        cr_assert(eq(sz, sip_find_rare(s, from, class), sip_find(s, from, class)), "run %u", run);
+    }
+}
+
+/* RFC 3261 25.1, quoted-string. */
+static size_t
+quoted_end(struct span s, size_t i)
+{
+    for (i++; i < s.length; i++) {
+        if (s.data[i] == '"')
+            return i + 1;
+        i += s.data[i] == '\\';
+    }
+    return 0;
+}
+
+Test(sip_quoted_end, is_the_first_quote_that_no_backslash_escapes)
+{
+    uint32_t random = 2;
+
+    for (unsigned run = 0; run < 20000; run++) {
+        struct span s = nasty(&random, run % 31 + 1);
+
+        cr_assert(eq(sz, sip_quoted_end(s, 0), quoted_end(s, 0)), "run %u", run);
+    }
+}
+
+Test(sip_load_at, has_zeros_behind_the_last_octet)
+{
+    static const char letters[] = "abcdefghijklmnopqrst";
+
+    for (size_t length = 0; length < 20; length++) {
+        struct span s = guarded(letters, length);
+
+        for (size_t i = 0; i <= length; i++) {
+            uint8_t expected[8] = { 0 };
+
+            memcpy(expected, &letters[i], length - i < 8 ? length - i : 8);
+            cr_expect(eq(u64, sip_load_at(s, i), sip_load(expected)), "%zu of %zu", i, length);
+        }
+    }
+}
+
 /* ---- numbers and strings ------------------------------------------------------------------------------- */
 
 Test(sip_decimal, reads_up_to_its_limit_and_no_further)

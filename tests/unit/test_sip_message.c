@@ -117,6 +117,52 @@ Test(sip_header, octets_that_end_before_the_empty_line_are_cut)
     }
 }
 
+/* What sip_header_collect() notes of `s`, found by sip_header_next(). */
+static enum sip_header_result
+collect_slowly(struct span *s, struct sip_headers *out)
+{
+    struct sip_header header;
+    enum sip_header_result result;
+
+    out->present = out->repeated = 0;
+    while ((result = sip_header_next(s, &header)) == SIP_HEADER_READ) {
+        if (header.id == SIP_HEADER_OTHER)
+            continue;
+        if (sip_headers_have(out, header.id))
+            out->repeated |= 1u << header.id;
+        else
+            out->raw[header.id] = header.value;
+        out->present |= 1u << header.id;
+    }
+    return result;
+}
+
+Test(sip_header, all_at_once_are_what_they_are_one_by_one)
+{
+    static const char lines[] = "To: a\r\n b\n\tc \r\n\rvia:x\nCSeq:\r\n\r\r\nv: 2\nL:4\r\n\r\nbody\n\n";
+    char text[160 + sizeof(lines)] = "x:";
+
+    memset(text + 2, '.', 158);
+    for (size_t start = 3; start < 160; start++) { /* where a line ends depends on nothing before it */
+        text[start - 1] = '\n';
+        memcpy(text + start, lines, sizeof(lines));
+        for (size_t length = 0; length < start + sizeof(lines); length++) {
+            struct span fast = guarded(text, length), slow = fast;
+            struct sip_headers a, b;
+
+            cr_assert(eq(int, sip_header_collect(&fast, &a), collect_slowly(&slow, &b)), "%zu of %zu", length,
+                      start);
+            if (slow.length == 0 || slow.data[0] != 'b')
+                continue;
+            cr_expect(span_equals(fast, slow) && a.present == b.present && a.repeated == b.repeated);
+            for (int id = 0; id < SIP_HEADER_COUNT; id++)
+                if (sip_headers_have(&b, (enum sip_header_id)id))
+                    cr_expect(span_equals(sip_headers_value(&a, (enum sip_header_id)id), b.raw[id]));
+        }
+        text[start - 1] = '.';
+    }
+}
+
 /* ---- first lines --------------------------------------------------------------------------------------- */
 
 static bool

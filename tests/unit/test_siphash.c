@@ -14,7 +14,7 @@ hash_of(const uint8_t *data, size_t length)
     struct siphash h = siphash_start(&zero);
 
     siphash_octets(&h, span_of(data, length & ~(size_t)7));
-    siphash_word(&h, (length % 8 != 0 ? siphash_tail(span_of(data, length)) : 0) | (uint64_t)length << 56);
+    siphash_word(&h, sip_load_at(span_of(data, length), length & ~(size_t)7) | (uint64_t)length << 56);
     return siphash_end(&h);
 }
 
