@@ -113,6 +113,23 @@ Test(registry_reader, sees_the_same_until_the_end_of_a_request)
     cr_assert(m->user_at(m, reg_id, false, 2, &u));
 }
 
+Test(registry_reader, asked_again_for_a_row_answers_the_same_until_it_is_over)
+{
+    struct mib_registrations *m;
+    struct snap_contact first, again;
+
+    reg_put("sip:alice@h", "sip:a@9;60");
+    m = registry_reader_begin(reg_reader, reg, reg_clock.now_ns);
+    cr_assert(m->contact_at(m, reg_id, false, 0, 0, &first));
+    cr_assert(m->contact_at(m, reg_id, false, 0, 0, &again));
+    cr_assert(eq(u32, again.user, first.user));
+    cr_assert(eq(u32, again.index, first.index));
+    cr_assert(eq(sz, again.uri.length, first.uri.length));
+    cr_assert(not(m->contact_at(m, reg_id, false, first.user + 1, 0, &again)), "another question");
+    m = registry_reader_begin(reg_reader, reg, reg_clock.now_ns + 61 * UINT64_C(1000000000));
+    cr_assert(not(m->contact_at(m, reg_id, false, 0, 0, &again)), "it is over");
+}
+
 Test(registry_reader, has_nothing_to_tell_without_a_registry)
 {
     struct mib_registrations *m = registry_reader_begin(reg_reader, NULL, 0);
