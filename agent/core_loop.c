@@ -282,6 +282,8 @@ on_directory_event(void *context, const struct watcher_event *event)
             log_line(LOG_LEVEL_WARNING, LOG_LANE,
                      "directory events were lost: there are more than sysctl fs.inotify.max_queued_events; "
                      "looking through all directories");
+        if (c->site.runtime_watch >= 0) /* the same, unless its end was among them */
+            c->site.runtime_watch = watcher_add(&c->site.watcher, c->site.runtime_fd, c->site.runtime_dir);
         core_look_for_strangers(c);
         for (size_t k = 0; k < c->n_instances; k++)
             c->instance[k]->must_scan = c->instance[k]->must_look = true;

@@ -304,6 +304,7 @@ instance_event(struct instance *i, struct site *site, const struct watcher_event
         interest_hear(&i->interest, i->dir_fd, event->name, i->name);
     if (event->mask & (IN_CREATE | IN_MOVED_TO))
         instance_attach(i, site, event->name, now_ns);
+    i->must_check_files |= (event->mask & IN_MOVED_TO) != 0; /* it may be one that was away */
     if (event->mask & (IN_DELETE | IN_MOVED_FROM))
         note_gone(i, event->name);
     if (event->mask & IN_CLOSE_WRITE)

@@ -149,8 +149,11 @@ adopt(struct instance *i, struct site *site, int fd)
 
     if (fstat(fd, &st) < 0)
         st = (struct stat){ .st_ino = 0 };
+    snprintf(path, sizeof(path), "%s/%s", site->runtime_dir, i->name);
     if (i->dir_fd >= 0 && st.st_ino == i->dir_inode && st.st_dev == i->dir_device && st.st_ino != 0 &&
         i->watch >= 0) {
+        i->watch = watcher_add(&site->watcher, fd,
+                               path); /* the same, unless its end was among events that were lost */
         close(fd);
         return;
     }
@@ -158,7 +161,6 @@ adopt(struct instance *i, struct site *site, int fd)
     i->dir_fd = fd;
     i->dir_device = st.st_dev;
     i->dir_inode = st.st_ino;
-    snprintf(path, sizeof(path), "%s/%s", site->runtime_dir, i->name);
     i->watch = watcher_add(&site->watcher, fd, path);
     i->must_scan = i->must_check_files = true;
 }

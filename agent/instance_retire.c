@@ -70,6 +70,7 @@ bool
 instance_check_lane(struct instance *i, struct site *site, struct lane *l, uint64_t now_ns)
 {
     assert(l->stage == LANE_LIVE);
+    lane_reader_check_map(&l->reader);
     if (!l->is_gone && lane_reader_alive(&l->reader))
         return false;
     l->is_gone = true;

@@ -137,12 +137,14 @@ count_overflow(struct notice_queue *q)
 void
 notice_queue_set_bounds(struct notice_queue *q, uint32_t max, size_t instances)
 {
-    uint32_t half = max / 2;
+    uint32_t least = instances > 1 ? 2 * (uint32_t)instances : 0, half;
 
+    max = max > least ? max : least;
+    half = max / 2;
     pthread_mutex_lock(&q->mutex);
     q->max = max;
     q->common = instances > 1 ? max - half : max;
-    q->share = instances > 1 && instances < half ? half / (uint32_t)instances : 1;
+    q->share = instances > 1 ? half / (uint32_t)instances : max;
     pthread_mutex_unlock(&q->mutex);
 }
 

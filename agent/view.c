@@ -304,8 +304,10 @@ attach(struct view *v, struct view_lane *l, int dir_fd)
     struct err e = { "" };
     int code = lane_reader_open(&l->reader, dir_fd, l->name, &e);
 
-    if (is_shortage(code))
+    if (is_shortage(code)) { /* tried again at the next scan */
         v->trouble = code;
+        return;
+    }
     if (code < 0) {
         snprintf(l->reason, sizeof(l->reason), "%.*s", (int)sizeof(l->reason) - 1, e.text);
         return;

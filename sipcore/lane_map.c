@@ -24,8 +24,10 @@ on_sigbus(int number, siginfo_t *info, void *context)
         before.sa_sigaction(number, info, context);
     else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN)
         before.sa_handler(number);
-    else
-        signal(number, SIG_DFL); /* it is raised again as we return */
+    else if (before.sa_handler == SIG_DFL || info->si_code > 0) { /* no fault can be ignored */
+        signal(number, SIG_DFL);
+        raise(number);
+    }
 }
 
 static void
@@ -107,7 +109,7 @@ copy_block(uint64_t *to, const _Atomic uint64_t *from)
 bool
 lane_map_copy(uint64_t *to, const _Atomic uint64_t *from, size_t words)
 {
-    bool is_aligned = ((uintptr_t)to | (uintptr_t)from) % sizeof(pair) == 0;
+    bool is_whole = sizeof(void *) == 8 && ((uintptr_t)to | (uintptr_t)from) % sizeof(pair) == 0;
     sigjmp_buf here;
     size_t i = 0;
 
@@ -117,7 +119,7 @@ lane_map_copy(uint64_t *to, const _Atomic uint64_t *from, size_t words)
     }
     way_out = &here;
     atomic_signal_fence(memory_order_seq_cst);
-    for (; is_aligned && !IS_WORD_BY_WORD && i + BLOCK_WORDS <= words; i += BLOCK_WORDS)
+    for (; is_whole && !IS_WORD_BY_WORD && i + BLOCK_WORDS <= words; i += BLOCK_WORDS)
         copy_block(&to[i], &from[i]);
     for (; i < words; i++)
         to[i] = load(&from[i]);

@@ -62,6 +62,7 @@ lane_reader_open(struct lane_reader *r, int dir_fd, const char *name, struct err
     }
     if (code == 0) {
         r->map = r->memory = lane_map_new(r->fd, r->header.file_octets);
+        lane_reader_check_map(r);
         start_copy(r);
         code = lane_reader_refresh(r, e);
     }
@@ -81,6 +82,19 @@ lane_reader_close(struct lane_reader *r)
     free(r->names);
     r->names = NULL;
     r->names_known = 0;
+}
+
+void
+lane_reader_check_map(struct lane_reader *r)
+{
+    uint64_t octets = r->header.file_octets;
+    struct stat st;
+
+    if (!r->map ||
+        (fstat(r->fd, &st) == 0 && (uint64_t)st.st_size == octets && (uint64_t)st.st_blocks * 512 >= octets))
+        return;
+    lane_map_free(r->map, octets);
+    r->map = r->memory = NULL;
 }
 
 /* The kind of a file is known only once it is open, so opening must neither follow, block nor become the terminal. */
@@ -246,13 +260,15 @@ read_image(const struct lane_reader *r, struct lane_image *image, struct err *e)
 typedef uint64_t pair __attribute__((vector_size(16), aligned(8), may_alias));
 
 static inline pair
-added_to(const uint64_t *before, const uint64_t *now)
+no_count(const uint64_t *before, const uint64_t *now)
 {
-    return *(const pair *)(const void *)now - *(const pair *)(const void *)before;
+    pair all = *(const pair *)(const void *)now;
+
+    return all | (all - *(const pair *)(const void *)before);
 }
 
-/* Branch-free over the whole run: nearly always nothing is wrong. What was added since is no number of counts when its
- * top bit is set: then the counter ran backwards. */
+/* Branch-free over the whole run: nearly always nothing is wrong. Neither a counter nor what was added to it since is a
+ * number of counts when its top bit is set: then it ran backwards. */
 static bool
 runs_backwards(const uint64_t *before, const uint64_t *now, size_t count)
 {
@@ -261,11 +277,11 @@ runs_backwards(const uint64_t *before, const uint64_t *now, size_t count)
     uint64_t rest = 0;
 
     for (size_t i = 0; i < whole; i += 4) {
-        even |= added_to(before + i, now + i);
-        odd |= added_to(before + i + 2, now + i + 2);
+        even |= no_count(before + i, now + i);
+        odd |= no_count(before + i + 2, now + i + 2);
     }
     for (size_t i = whole; i < count; i++)
-        rest |= now[i] - before[i];
+        rest |= now[i] | (now[i] - before[i]);
     even |= odd;
     return (even[0] | even[1] | rest) >> 63 != 0;
 }

@@ -77,6 +77,11 @@ int lane_reader_copy(const struct lane_reader *r, void *to, size_t octets, uint6
  * should be set aside. */
 int lane_reader_refresh(struct lane_reader *r, struct err *e);
 
+/* To be called once a second or so: let go of the mapping, and read by pread(2) from then on, when the file is not as
+ * long or not as full as its writer made it. A page that is mapped and not there would be allocated by who reads it,
+ * and waits for who takes it away. */
+void lane_reader_check_map(struct lane_reader *r);
+
 /* True while the writer lives: asked of the lane's lock, so it works across containers. */
 bool lane_reader_alive(const struct lane_reader *r);
 

@@ -35,8 +35,9 @@ allowed = sorted(os.sched_getaffinity(0))
 
 
 def pin(cpu, pid=0):
-    """Run process pid (0: this one) on this CPU, counted among those that this process was started with."""
-    os.sched_setaffinity(pid, {allowed[cpu % len(allowed)]})
+    """Run process pid (0: this one), all its threads, on this CPU, counted among those that this one was started with."""
+    for thread in os.listdir(f"/proc/{pid or os.getpid()}/task"):
+        os.sched_setaffinity(int(thread), {allowed[cpu % len(allowed)]})
 
 
 def median(values):

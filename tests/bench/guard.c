@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The hot paths, one at a time, for callgrind: `guard NAME` runs one and prints how often, `guard` their names. What is
  * to be counted runs below guard_counted() and nothing else does: valgrind --tool=callgrind
- * --toggle-collect=guard_counted. tests/bench/instructions divides and compares. */
+ * --toggle-collect=guard_counted. tests/bench/guard_instructions divides and compares. */
 #include "tests/bench/guard.h"
 
 #include <stdio.h>

@@ -165,13 +165,17 @@ poked("a ring whose intent is behind, or far ahead", [("ring.head", 0, 4096)],
 poked("a ring without numbers", [("ring.head_sequence", 0, 0), ("ring.head", 0, 48), ("ring.intent", 0, 48)])
 
 
-@case("counters near 2^64, and gauges to match", lines=0)
+poked("counters beyond all counting", *([("live.counters", k, value)] for k, value in ((0, HUGE), (4, 1 << 63), (19, HUGE - 7))),
+      [("table.cells", CELL_IN, HUGE)], [("table.methods", METHOD_IN_OF_OPTIONS, HUGE)])
+
+
+@case("counters near 2^63, and gauges to match", lines=0)
 def overflowing(a):
     made = [a.lane("x%d.lane" % k) for k in range(3)]
     a.lanes_are("writers", 4)
     for lane in made:
-        poke(a, lane, [("live.counters", k, HUGE - k) for k in range(20)] + [("table.cells", CELL_IN, HUGE),
-                                                                             ("table.methods", METHOD_IN_OF_OPTIONS, HUGE)])
+        poke(a, lane, [("live.counters", k, (1 << 63) - 1 - k) for k in range(20)] +
+             [("table.cells", CELL_IN, (1 << 63) - 1), ("table.methods", METHOD_IN_OF_OPTIONS, (1 << 63) - 1)])
     a.until("the counts", lambda: a.status()[0]["counters"]["discarded"] > 1 << 60)
 
 
@@ -182,7 +186,7 @@ def transactions(a):
     begun = lambda: a.status()[0]["counters"]["transactions_begun"]
     before = begun()  # whatever earlier cases left: near 2^64, it may be
     poke(a, made[0], [("live.counters", 4, 1000000)])
-    poke(a, made[1], [("live.counters", 5, 1 << 63)])
+    poke(a, made[1], [("live.counters", 5, 1 << 62)])
     a.until("the counts", lambda: (begun() - before) % (1 << 64) >= 1000000)
 
 

@@ -325,6 +325,35 @@ Test(lane_damage, scalar_runs_backwards)
     cr_assert(is_damaged("a counter runs backwards"));
 }
 
+Test(lane_damage, counter_goes_around)
+{
+    atomic_store(&s.writer.live->counters[LANE_DISCARDED], UINT64_MAX >> 1);
+    refresh();
+    atomic_store(&s.writer.live->counters[LANE_DISCARDED], UINT64_MAX - 2);
+    cr_assert(is_damaged("a counter runs backwards"));
+}
+
+Test(lane_damage, no_number_of_counts)
+{
+    atomic_store(&s.writer.live->counters[LANE_DISCARDED], UINT64_C(1) << 63);
+    cr_assert(is_damaged("a counter runs backwards"));
+}
+
+Test(lane_damage, file_with_a_hole_is_not_read_through_a_mapping)
+{
+    int fd = openat(s.dir_fd, s.name, O_RDWR | O_CLOEXEC), code;
+
+    cr_assert(s.reader.map != NULL);
+    lane_reader_check_map(&s.reader);
+    cr_assert(s.reader.map != NULL);
+    code = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 4096 * 8, 4096);
+    close(fd);
+    if (code != 0)
+        cr_skip_test("this file system has no holes");
+    lane_reader_check_map(&s.reader);
+    cr_assert(s.reader.map == NULL);
+}
+
 Test(lane_damage, method_counter_runs_backwards)
 {
     lane_count_method(&s.writer, METHOD_UPDATE, LANE_METHOD_IN);
