@@ -33,6 +33,7 @@ enum {
     MASTER_PATIENCE_S = 20,
     ANSWER_TIMEOUT_US = 1000000, /* how long the master waits for us: told when the session is opened */
     FIRST_PROBE_MS = 1000,       /* how soon after the start we say that there is no master */
+    WATCH_EARLY_NS = 100000000,  /* so that the library's timer of that interval wakes us for it */
     LAST_WORD_MS = 500,          /* how long the end waits for that of a SET; the master knows it already */
     OWN_SESSIONS = 4,            /* that the library has with itself: two */
     OWN_ROUNDS = 16              /* of what it tells itself, in a turn */
@@ -57,8 +58,6 @@ struct stream {
     bool has_asked;
 };
 
-enum { AGENTX_NOT_OPEN = 257 }; /* RFC 2741 6.2.16 */
-
 /* In the order of their numbers below mib-2, as mib_tables is. */
 static const struct agentx_root roots[] = {
     { .module = "NETWORK-SERVICES-MIB", .number = 27 },
@@ -67,11 +66,8 @@ static const struct agentx_root roots[] = {
     { .module = "SIP-SERVER-MIB", .number = 151 },
 };
 
-enum {
-    ROOTS = sizeof(roots) / sizeof(roots[0]),
-    ROOT_NUMBER_AT = 6, /* where the number stands in an OID */
-    ROOT_LENGTH = 8
-};
+/* And where the number stands in an OID, and how long that is. */
+enum { ROOTS = sizeof(roots) / sizeof(roots[0]), ROOT_NUMBER_AT = 6, ROOT_LENGTH = 8 };
 
 /* All state of this thread. Callbacks of net-snmp carry no pointer of ours (it frees what it is given), and the
  * library can be set up only once in a process: hence one static object. */
@@ -88,6 +84,7 @@ static struct {
     int master_fd;      /* of the session with the master; -1 without one */
     bool is_broken;     /* the session ends because of what the master sent */
     bool was_accepting; /* the master took connections when it was last tried */
+    uint64_t watch_ns;  /* when to watch again; an alarm would wake us beside the library's own */
     bool stop;
 } self;
 
@@ -98,8 +95,8 @@ static void find_tables(struct agentx_root *root);
 static netsnmp_handler_registration *register_root(const struct agentx_root *root);
 static void turn(netsnmp_large_fd_set *fds, unsigned most_ms);
 static void end_sets(netsnmp_large_fd_set *fds);
-static unsigned find_own_sessions(netsnmp_large_fd_set *fds, int highest, struct pollfd own[OWN_SESSIONS]);
-static void read_sessions(netsnmp_large_fd_set *fds, struct pollfd *own, unsigned n_own);
+static int find_own_sessions(netsnmp_large_fd_set *fds, int highest, struct pollfd own[OWN_SESSIONS]);
+static void read_sessions(netsnmp_large_fd_set *fds, struct pollfd *own, int n_own);
 static void report(void);
 static void stop_readable(int fd, void *unused);
 static void watch(unsigned id, void *unused);
@@ -196,7 +193,7 @@ set_up_callbacks(struct err *e)
 
     if (register_readfd(core_stop_fd(self.core), stop_readable, NULL) != 0)
         return err_set(e, -EIO, "net-snmp: cannot watch the stop descriptor");
-    snmp_alarm_register(self.options->ping_interval_s, SA_REPEAT, watch, NULL);
+    self.watch_ns = UINT64_MAX;
     snmp_alarm_register_hr((struct timeval){ .tv_usec = FIRST_PROBE_MS * 1000 }, 0, watch, NULL);
     return 0;
 }
@@ -262,9 +259,8 @@ static void
 turn(netsnmp_large_fd_set *fds, unsigned most_ms)
 {
     struct timeval timeout = { .tv_sec = most_ms / 1000, .tv_usec = most_ms % 1000 * 1000 };
-    int highest = 0, block = 0, ready;
+    int highest = 0, block = 0, ready, n_own;
     struct pollfd own[OWN_SESSIONS];
-    unsigned n_own;
 
     NETSNMP_LARGE_FD_ZERO(fds);
     snmp_select_info2(&highest, fds, &timeout, &block);
@@ -273,8 +269,8 @@ turn(netsnmp_large_fd_set *fds, unsigned most_ms)
     ready = netsnmp_large_fd_set_select(highest, fds, NULL, NULL, block ? NULL : &timeout);
     self.report.turn_started_ns = core_now_ns();
     report();
-    /* What the master asked goes through sessions of the library with itself. It remembers the master's session
-     * meanwhile, and uses it though it has ended: so nothing is read that could end it before all is answered. */
+    /* What the master asked goes through sessions of the library with itself, which use the master's even if that has
+     * ended meanwhile: so nothing is read that could end it before all is answered. */
     if (ready > 1 && self.master_fd >= 0)
         NETSNMP_LARGE_FD_CLR(self.master_fd, fds);
     if (ready > 0) {
@@ -284,6 +280,8 @@ turn(netsnmp_large_fd_set *fds, unsigned most_ms)
         snmp_timeout();
     }
     run_alarms();
+    if (self.report.turn_started_ns >= self.watch_ns)
+        watch(0, NULL);
     netsnmp_check_outstanding_agent_requests();
     agentx_notify_send();
     agentx_answer_rest();
@@ -292,10 +290,10 @@ turn(netsnmp_large_fd_set *fds, unsigned most_ms)
 }
 
 /* The descriptors of the sessions that the library has with itself: all of its own but the master's. */
-static unsigned
+static int
 find_own_sessions(netsnmp_large_fd_set *fds, int highest, struct pollfd own[OWN_SESSIONS])
 {
-    unsigned n = 0;
+    int n = 0;
 
     for (int fd = 0; fd < highest && n < OWN_SESSIONS; fd++)
         if (fd != self.master_fd && NETSNMP_LARGE_FD_ISSET(fd, fds))
@@ -305,13 +303,13 @@ find_own_sessions(netsnmp_large_fd_set *fds, int highest, struct pollfd own[OWN_
 
 /* What is readable, and then what the library wrote to itself thereby: a request does so twice until it is answered. */
 static void
-read_sessions(netsnmp_large_fd_set *fds, struct pollfd *own, unsigned n_own)
+read_sessions(netsnmp_large_fd_set *fds, struct pollfd *own, int n_own)
 {
     self.is_reading = true;
     snmp_read2(fds);
-    for (unsigned round = 0; round < OWN_ROUNDS && poll(own, n_own, 0) > 0; round++) {
+    for (unsigned round = 0; round < OWN_ROUNDS && poll(own, (nfds_t)n_own, 0) > 0; round++) {
         NETSNMP_LARGE_FD_ZERO(fds);
-        for (unsigned k = 0; k < n_own; k++)
+        for (int k = 0; k < n_own; k++)
             if (own[k].revents & POLLIN)
                 NETSNMP_LARGE_FD_SET(own[k].fd, fds);
         snmp_read2(fds);
@@ -347,13 +345,13 @@ watch(unsigned id, void *unused)
 
     (void)id;
     (void)unused;
+    self.watch_ns = core_now_ns() + self.options->ping_interval_s * UINT64_C(1000000000) - WATCH_EARLY_NS;
     if (self.report.state == AGENTX_CONNECTED) {
         retry_refused();
         return;
     }
     self.report.state = AGENTX_DISCONNECTED;
-    /* A master that has just come up accepts before it gives sessions: said only when it is still so the next
-     * time. */
+    /* A master that has just come up accepts before it gives sessions: said only when it is still so the next time. */
     is_accepting = agentx_probe(self.options->socket, reason, sizeof(reason)) == 0;
     if (!is_accepting || self.was_accepting)
         memcpy(self.report.reason, reason, sizeof(reason));

@@ -11,6 +11,7 @@ enum {
     AGENTX_HEADER_OCTETS = 20, /* RFC 2741 6.1 */
     AGENTX_RESPONSE = 18,      /* a type of PDU */
     AGENTX_NETWORK_BYTE_ORDER = 0x10,
+    AGENTX_NOT_OPEN = 257, /* RFC 2741 6.2.16 */
     AGENTX_PAYLOAD_OCTETS_MAX =
         256 * 1024 /* all varbinds of the longest UDP datagram, each number in 4 octets */
 };
