@@ -366,7 +366,7 @@ measure_memory(void)
     struct err e = { "" };
     struct registry *r;
     char dir[PATH_MAX];
-    uint32_t id;
+    uint32_t id = 0;
     int dir_fd;
 
     scratch_make(dir);
