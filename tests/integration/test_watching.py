@@ -144,6 +144,7 @@ def main():
         world = World(site, report)
         world.agent = site.start_sipmibd()
         world.write(0, 1)
+        world.right("writers are found")
         overflow(world)
         report.equal("it ends as it should", 0, world.agent.stop())
         if is_limited_apart():
