@@ -7,6 +7,14 @@
 #include <signal.h>
 #include <sys/mman.h>
 
+#if defined(__has_feature)
+#define IS_WORD_BY_WORD __has_feature(thread_sanitizer)
+#elif defined(__SANITIZE_THREAD__)
+#define IS_WORD_BY_WORD 1
+#else
+#define IS_WORD_BY_WORD 0
+#endif
+
 /* Where the copy under way in this thread goes on when a page is gone; NULL: none is under way. */
 static _Thread_local sigjmp_buf *volatile way_out;
 
@@ -45,7 +53,7 @@ lane_map_new(int fd, uint64_t octets)
     void *map;
 
     pthread_once(&once, guard);
-    if (!is_guarded)
+    if (!is_guarded || IS_WORD_BY_WORD) /* the thread sanitizer does not let a jump end a signal */
         return NULL;
     map = mmap(NULL, octets, PROT_READ, MAP_SHARED, fd, 0);
     return map == MAP_FAILED ? NULL : map;
@@ -57,14 +65,6 @@ lane_map_free(const _Atomic uint64_t *map, uint64_t octets)
     if (map)
         munmap((void *)map, octets);
 }
-
-#if defined(__has_feature)
-#define IS_WORD_BY_WORD __has_feature(thread_sanitizer)
-#elif defined(__SANITIZE_THREAD__)
-#define IS_WORD_BY_WORD 1
-#else
-#define IS_WORD_BY_WORD 0
-#endif
 
 #if IS_WORD_BY_WORD
 
